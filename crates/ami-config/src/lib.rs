@@ -1,0 +1,1 @@
+//! amiplex.toml and environment to one validated Config.

@@ -1,0 +1,1 @@
+//! The state machines of amiplex: sessions, lanes, routing, without I/O or clock.

@@ -1,0 +1,1 @@
+//! The AMI wire protocol: bytes to messages and back, without I/O.

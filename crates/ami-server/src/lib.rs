@@ -1,0 +1,1 @@
+//! Sockets, tasks and time around ami-mux: listeners, TLS, drivers, hub, cluster.

@@ -1,0 +1,1 @@
+//! A simulated Asterisk node for the demo, tests and benches.

@@ -1,0 +1,1 @@
+//! Names of metrics, close reasons, faults, logging.

@@ -1,0 +1,3 @@
+//! The `amiplex` program.
+
+fn main() {}
