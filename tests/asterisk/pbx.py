@@ -1,0 +1,395 @@
+#!/usr/bin/env python3
+"""Starts, stops and signals the real Asterisk instances the tests use.
+
+One instance is one process in the chroot of its version (tests/asterisk/install), with a home directory of its own
+inside (configuration, database, spool, log), and ports of its own on 127.0.0.1. The commands beside this file (up,
+down, status, kill, stop, freeze, thaw, env) are its verbs.
+
+    AMIPLEX_TEST_CACHE      where install put the chroots (default tests/.cache)
+    AMIPLEX_TEST_PORT_BASE  first port of this set of instances (default 21000); sets with different bases, at least
+                            1000 apart, run side by side and know nothing of each other
+
+A process is signalled only after its start time was compared with the one noted when it was started, so that a
+reused pid is never hit.
+"""
+
+import contextlib
+import fcntl
+import os
+import re
+import shutil
+import signal
+import socket
+import ssl
+import subprocess
+import sys
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+CACHE = os.path.abspath(os.environ.get("AMIPLEX_TEST_CACHE") or os.path.join(os.path.dirname(HERE), ".cache"))
+CONF = os.path.join(HERE, "conf")
+
+# Name: Asterisk's major version. The place in this list gives the ports (see Pbx).
+INSTANCES = {"pbx1": 22, "pbx2": 16, "pbx3": 22}
+
+# uid and gid of `asterisk` in the chroots (tests/asterisk/install writes them).
+ASTERISK_ID = 101
+
+READY_SECONDS = 60
+STOP_SECONDS = 10
+
+
+class Failure(Exception):
+    """Something the caller must be told in one line."""
+
+
+def port_base():
+    text = os.environ.get("AMIPLEX_TEST_PORT_BASE") or "21000"
+    if not text.isdigit() or not 1024 <= int(text) <= 64000:
+        raise Failure(f"AMIPLEX_TEST_PORT_BASE must be a number from 1024 to 64000, not {text!r}")
+    return int(text)
+
+
+def certificate():
+    """Path of the certificate (self-signed, for localhost and 127.0.0.1) that every instance presents; made once."""
+    path = os.path.join(CACHE, "tls", "ami.crt")
+    with lock("tls"):
+        if not os.path.exists(path):
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+            made = subprocess.run(
+                ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
+                 "-days", "3650", "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1",
+                 "-keyout", key_path(), "-out", path + ".new"],
+                stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+            if made.returncode != 0:
+                raise Failure(f"openssl cannot make a certificate: {made.stderr.strip()}")
+            os.rename(path + ".new", path)
+    return path
+
+
+def key_path():
+    return os.path.join(CACHE, "tls", "ami.key")
+
+
+@contextlib.contextmanager
+def lock(name):
+    """One at a time, between processes too: `up` in two tests must not start one instance twice."""
+    os.makedirs(os.path.join(CACHE, "locks"), exist_ok=True)
+    with open(os.path.join(CACHE, "locks", name), "w", encoding="ascii") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+
+
+class Pbx:
+    """One instance of this port base."""
+
+    def __init__(self, name):
+        if name not in INSTANCES:
+            raise Failure(f"unknown instance {name!r} (known: {' '.join(INSTANCES)})")
+        self.name = name
+        self.major = INSTANCES[name]
+        base = port_base()
+        first = base + 100 * list(INSTANCES).index(name)
+        self.ami_port, self.tls_port, self.sip_port = first + 38, first + 39, first + 60
+        self.rtp_port = base + 400 + 100 * list(INSTANCES).index(name)
+        self.root = os.path.join(CACHE, f"ast{self.major}")
+        # As Asterisk sees it, inside the chroot.
+        self.home = f"/instances/{base}/{name}"
+        self.lock_name = f"{base}-{name}"
+
+    # -- what is there -------------------------------------------------------------------------------------------
+
+    def outside(self, path=""):
+        return os.path.join(self.root + self.home, path)
+
+    def version(self):
+        """Version without Debian's suffix, such as 22.10.1."""
+        try:
+            with open(os.path.join(self.root, ".version"), encoding="utf-8") as text:
+                return re.search(r"\d+(\.\d+)+", text.read()).group()
+        except (OSError, AttributeError):
+            raise Failure(f"{self.name}: Asterisk {self.major} is not in {CACHE}; run tests/asterisk/install") from None
+
+    def pid(self):
+        """Pid of the process we started, None when it has ended."""
+        try:
+            with open(self.outside("pid"), encoding="ascii") as text:
+                pid, started = text.read().split()
+            return int(pid) if process(int(pid))[1] == started else None
+        except (OSError, ValueError):
+            return None
+
+    def frozen(self):
+        pid = self.pid()
+        try:
+            return pid is not None and process(pid)[0] == "T"
+        except OSError:
+            return False
+
+    def line(self):
+        return f"{self.name} {self.version()} {self.ami_port} {self.tls_port} {self.pid()}"
+
+    # -- start ---------------------------------------------------------------------------------------------------
+
+    def modules_directory(self):
+        libraries = os.path.join(self.root, "usr/lib")
+        for parent in ["", *sorted(os.listdir(libraries))]:
+            if os.path.isdir(os.path.join(libraries, parent, "asterisk/modules")):
+                return os.path.join("/usr/lib", parent, "asterisk/modules")
+        raise Failure(f"{self.name}: no Asterisk modules under {self.root}; run tests/asterisk/install")
+
+    def render(self):
+        """A fresh home: nothing an earlier run changed (configuration, AstDB) is left."""
+        shutil.rmtree(self.outside(), ignore_errors=True)
+        for directory in ("etc", "lib/keys", "spool", "run", "log", "cache"):
+            os.makedirs(self.outside(directory))
+        modules = self.modules_directory()
+        values = {"NAME": self.name, "HOME": self.home, "MODULES": modules, "AMI_PORT": self.ami_port,
+                  "TLS_PORT": self.tls_port, "SIP_PORT": self.sip_port,
+                  "RTP_START": self.rtp_port, "RTP_END": self.rtp_port + 99}
+        for name in sorted(os.listdir(CONF)):
+            if name.endswith(".conf"):
+                self.write(f"etc/{name}", substitute(os.path.join(CONF, name), values))
+        present = set(os.listdir(self.root + modules))
+        with open(os.path.join(CONF, "modules.list"), encoding="utf-8") as text:
+            wanted = [line.strip() for line in text if line.strip() and not line.startswith("#")]
+        self.write("etc/modules.conf", "[modules]\nautoload = no\n"
+                   + "".join(f"load = {module}.so\n" for module in wanted if f"{module}.so" in present))
+        with open(certificate(), encoding="ascii") as crt, open(key_path(), encoding="ascii") as key:
+            self.write("etc/ami.pem", crt.read() + key.read())
+        for directory, _, files in os.walk(self.outside()):
+            for path in [directory, *(os.path.join(directory, file) for file in files)]:
+                os.chown(path, ASTERISK_ID, ASTERISK_ID)
+
+    def write(self, path, text):
+        with open(self.outside(path), "w", encoding="utf-8") as out:
+            out.write(text)
+
+    def start(self):
+        """Starts the process unless it runs; `wait_ready` must follow."""
+        self.version()
+        if self.pid():
+            return
+        for port in (self.ami_port, self.tls_port):
+            if not port_is_free(port):
+                raise Failure(f"{self.name}: port {port} is taken by something else; set AMIPLEX_TEST_PORT_BASE")
+        self.render()
+        with open(self.outside("log/output"), "wb") as output:
+            # -f: no fork, and chroot(8) becomes Asterisk, so this pid is Asterisk's.
+            child = subprocess.Popen(
+                ["chroot", f"--userspec={ASTERISK_ID}:{ASTERISK_ID}", self.root,
+                 "/usr/sbin/asterisk", "-f", "-C", f"{self.home}/etc/asterisk.conf"],
+                stdin=subprocess.DEVNULL, stdout=output, stderr=output, cwd="/", start_new_session=True,
+                env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/", "LANG": "C.UTF-8", "TERM": "dumb"})
+        self.write("pid", f"{child.pid} {process(child.pid)[1]}\n")
+
+    def wait_ready(self):
+        """Returns when the proxy's own account can log in, Asterisk says FullyBooted, and TLS answers."""
+        end = time.monotonic() + READY_SECONDS
+        why = "never tried"
+        while time.monotonic() < end:
+            if not self.pid():
+                raise Failure(f"{self.name}: Asterisk ended while starting; see {self.outside('log')}")
+            if self.frozen():
+                raise Failure(f"{self.name}: is frozen; run tests/asterisk/thaw {self.name}")
+            try:
+                log_in_until_booted(self.ami_port, end)
+                tls_greeting(self.tls_port)
+                return
+            except OSError as error:
+                why = str(error)
+                time.sleep(0.05)
+        raise Failure(f"{self.name}: not ready after {READY_SECONDS} s ({why}); see {self.outside('log')}")
+
+    # -- signals -------------------------------------------------------------------------------------------------
+
+    def signal(self, number):
+        pid = self.pid()
+        if not pid:
+            raise Failure(f"{self.name}: is not running")
+        os.kill(pid, number)
+
+    def wait_gone(self, seconds):
+        end = time.monotonic() + seconds
+        while self.pid():
+            if time.monotonic() > end:
+                return False
+            time.sleep(0.02)
+        return True
+
+    def wait_frozen(self, wanted):
+        end = time.monotonic() + STOP_SECONDS
+        while self.frozen() != wanted:
+            if not self.pid() or time.monotonic() > end:
+                raise Failure(f"{self.name}: did not {'freeze' if wanted else 'thaw'}")
+            time.sleep(0.005)
+
+    def bring_down(self):
+        """Orderly if it can, forced if it must; True when something ran."""
+        if not self.pid():
+            return False
+        self.signal(signal.SIGTERM)
+        self.signal(signal.SIGCONT)
+        if not self.wait_gone(STOP_SECONDS):
+            self.signal(signal.SIGKILL)
+            if not self.wait_gone(STOP_SECONDS):
+                raise Failure(f"{self.name}: does not end")
+        return True
+
+
+def substitute(path, values):
+    """The file's text with each @NAME@ replaced; an unknown one is an error."""
+    with open(path, encoding="utf-8") as text:
+        try:
+            return re.sub(r"@([A-Z0-9_]+)@", lambda match: str(values[match.group(1)]), text.read())
+        except KeyError as unknown:
+            raise Failure(f"{path}: unknown placeholder {unknown}") from None
+
+
+def process(pid):
+    """(state, start time) of a live process; OSError when there is none (a zombie is none)."""
+    with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as text:
+        # The second field, the name, may hold blanks and parentheses.
+        fields = text.read().rpartition(")")[2].split()
+    if fields[0] in "ZX":
+        raise ProcessLookupError(pid)
+    return fields[0], fields[19]
+
+
+def port_is_free(port):
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
+
+
+def log_in_until_booted(port, end):
+    with socket.create_connection(("127.0.0.1", port), 5) as ami:
+        ami.sendall(b"Action: Login\r\nUsername: amiplex\r\nSecret: amiplex-secret\r\nEvents: system\r\n\r\n")
+        received = b""
+        while b"Event: FullyBooted" not in received:
+            if b"Response: Error" in received:
+                raise ConnectionError("the login was refused")
+            ami.settimeout(max(0.05, min(5, end - time.monotonic())))
+            piece = ami.recv(65536)
+            if not piece:
+                raise ConnectionError("closed before FullyBooted")
+            received += piece
+        ami.sendall(b"Action: Logoff\r\n\r\n")
+
+
+def tls_greeting(port):
+    context = ssl.create_default_context(cafile=certificate())
+    with socket.create_connection(("127.0.0.1", port), 5) as plain:
+        with context.wrap_socket(plain, server_hostname="localhost") as ami:
+            if not ami.recv(64).startswith(b"Asterisk Call Manager/"):
+                raise ConnectionError("no greeting over TLS")
+
+
+# -- verbs -------------------------------------------------------------------------------------------------------
+
+
+def chosen(names):
+    return [Pbx(name) for name in names or INSTANCES]
+
+
+def exactly_one(names):
+    if len(names) != 1:
+        raise Failure(f"name one instance (known: {' '.join(INSTANCES)})")
+    return Pbx(names[0])
+
+
+def up(names):
+    """Starts instances (default: all) and prints `name version ami_port tls_port pid` for each when all are ready."""
+    instances = chosen(names)
+    with contextlib.ExitStack() as held:
+        for pbx in sorted(instances, key=lambda pbx: pbx.name):
+            held.enter_context(lock(pbx.lock_name))
+        for pbx in instances:
+            pbx.start()
+        for pbx in instances:
+            pbx.wait_ready()
+            print(pbx.line(), flush=True)
+
+
+def down(names):
+    """Ends instances (default: all that run)."""
+    for pbx in chosen(names):
+        with lock(pbx.lock_name):
+            if pbx.bring_down():
+                print(f"{pbx.name} down")
+
+
+def status(names):
+    """One line per instance: as `up` prints it, then running, frozen or down."""
+    for pbx in chosen(names):
+        state = "frozen" if pbx.frozen() else "running" if pbx.pid() else "down"
+        print(pbx.line(), state)
+
+
+def kill(names):
+    """SIGKILL: the connections break without a word. Returns when the process is gone."""
+    pbx = exactly_one(names)
+    with lock(pbx.lock_name):
+        pbx.signal(signal.SIGKILL)
+        if not pbx.wait_gone(STOP_SECONDS):
+            raise Failure(f"{pbx.name}: does not end")
+
+
+def stop(names):
+    """SIGTERM: Asterisk says Shutdown and ends. Returns when the process is gone."""
+    pbx = exactly_one(names)
+    with lock(pbx.lock_name):
+        pbx.signal(signal.SIGTERM)
+        if not pbx.wait_gone(STOP_SECONDS):
+            raise Failure(f"{pbx.name}: has not ended {STOP_SECONDS} s after SIGTERM")
+
+
+def freeze(names):
+    """SIGSTOP: connections stay, nothing answers."""
+    pbx = exactly_one(names)
+    with lock(pbx.lock_name):
+        pbx.signal(signal.SIGSTOP)
+        pbx.wait_frozen(True)
+
+
+def thaw(names):
+    """SIGCONT after freeze."""
+    pbx = exactly_one(names)
+    with lock(pbx.lock_name):
+        pbx.signal(signal.SIGCONT)
+        pbx.wait_frozen(False)
+
+
+def env(names):
+    """Shell lines that export what the tests need to know of this port base."""
+    values = {"CACHE": CACHE, "PORT_BASE": port_base(), "ASTERISK": HERE, "CERT": certificate(), "KEY": key_path()}
+    for pbx in chosen(names):
+        prefix = pbx.name.upper()
+        values.update({f"{prefix}_PORT": pbx.ami_port, f"{prefix}_TLS_PORT": pbx.tls_port,
+                       f"{prefix}_VERSION": pbx.version()})
+    for name, value in values.items():
+        quoted = str(value).replace("'", "'\\''")
+        print(f"export AMIPLEX_TEST_{name}='{quoted}'")
+
+
+VERBS = {verb.__name__: verb for verb in (up, down, status, kill, stop, freeze, thaw, env)}
+
+
+def main(arguments):
+    if not arguments or arguments[0] not in VERBS:
+        print("\n".join(f"{name:8}{verb.__doc__}" for name, verb in VERBS.items()), file=sys.stderr)
+        return 2
+    try:
+        VERBS[arguments[0]](arguments[1:])
+    except Failure as failure:
+        print(f"tests/asterisk/{arguments[0]}: {failure}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
