@@ -1,0 +1,187 @@
+//! Typed handles of the metrics: registered once, then an atomic addition per use.
+//!
+//! [`Meters`] belongs to the process and is cheap to clone; [`ListenerMeters`] to a listener, [`NodeMeters`] to the task of a
+//! node. Make them after the recorder is installed: a handle made before counts into nothing.
+
+mod listener;
+mod node;
+mod outcome;
+
+use std::sync::Arc;
+
+use metrics::{Counter, Gauge};
+
+use crate::close_reason::CloseReason;
+use crate::names;
+
+pub use listener::{Held, ListenerMeters};
+pub use node::{LaneKind, NodeMeters};
+pub use outcome::{ActionOutcome, ConnectStep, DropReason, LoginFailure, RefusalReason};
+
+/// The metrics that have no node and no listener.
+#[derive(Clone)]
+pub struct Meters {
+    handles: Arc<Handles>,
+}
+
+struct Handles {
+    unauthenticated: Gauge,
+    closes: Vec<Counter>,
+    login_failures: Vec<Counter>,
+    refusals: Vec<Counter>,
+    dropped: Vec<Counter>,
+    bytes_in: Counter,
+    bytes_out: Counter,
+    outbound_queue_bytes: Gauge,
+    events_delivered: Counter,
+    event_gate_timeouts: Counter,
+    task_panics: Counter,
+}
+
+impl Meters {
+    /// Registers the handles; `version` is shown as the label of `amiplex_build_info`.
+    pub fn new(version: &str) -> Self {
+        names::BUILD_INFO.gauge(&[("version", version)]).set(1.0);
+        let reason = |metric: &names::Metric, label: &str| metric.counter(&[("reason", label)]);
+        let handles = Handles {
+            unauthenticated: names::SESSIONS_UNAUTHENTICATED.gauge(&[]),
+            closes: CloseReason::ALL
+                .iter()
+                .map(|r| reason(&names::CLOSES, r.as_label()))
+                .collect(),
+            login_failures: LoginFailure::ALL
+                .iter()
+                .map(|r| reason(&names::LOGIN_FAILURES, r.as_label()))
+                .collect(),
+            refusals: RefusalReason::ALL
+                .iter()
+                .map(|r| reason(&names::ACTIONS_REFUSED, r.as_label()))
+                .collect(),
+            dropped: DropReason::ALL
+                .iter()
+                .map(|r| reason(&names::EVENTS_DROPPED, r.as_label()))
+                .collect(),
+            bytes_in: names::DOWNSTREAM_BYTES.counter(&[("direction", "in")]),
+            bytes_out: names::DOWNSTREAM_BYTES.counter(&[("direction", "out")]),
+            outbound_queue_bytes: names::OUTBOUND_QUEUE_BYTES.gauge(&[]),
+            events_delivered: names::EVENTS_DELIVERED.counter(&[]),
+            event_gate_timeouts: names::EVENT_GATE_TIMEOUTS.counter(&[]),
+            task_panics: names::TASK_PANICS.counter(&[]),
+        };
+        Self {
+            handles: Arc::new(handles),
+        }
+    }
+
+    /// Counts a session that has not logged in for as long as the returned value lives.
+    pub fn unauthenticated(&self) -> Held {
+        Held::new(self.handles.unauthenticated.clone())
+    }
+
+    /// A session ended.
+    pub fn session_closed(&self, reason: CloseReason) {
+        count(
+            &self.handles.closes,
+            CloseReason::ALL.iter().position(|r| *r == reason),
+        );
+    }
+
+    /// A login succeeded. `account` is the name in manager.conf, never what the client typed, so that the label stays bounded.
+    pub fn login(&self, account: &str) {
+        names::LOGINS.counter(&[("account", account)]).increment(1);
+    }
+
+    /// A login failed.
+    pub fn login_failed(&self, reason: LoginFailure) {
+        count(
+            &self.handles.login_failures,
+            LoginFailure::ALL.iter().position(|r| *r == reason),
+        );
+    }
+
+    /// An action was refused before it was routed.
+    pub fn action_refused(&self, reason: RefusalReason) {
+        count(
+            &self.handles.refusals,
+            RefusalReason::ALL.iter().position(|r| *r == reason),
+        );
+    }
+
+    /// amiplex answered an action itself. `action` is a name of the action table, or [`OTHER_ACTION`].
+    pub fn action_local(&self, action: &'static str) {
+        names::ACTIONS_LOCAL
+            .counter(&[("action", action)])
+            .increment(1);
+    }
+
+    /// Events of a client's queue that will not be delivered.
+    pub fn events_dropped(&self, reason: DropReason, events: u64) {
+        if let Some(at) = DropReason::ALL.iter().position(|r| *r == reason)
+            && let Some(counter) = self.handles.dropped.get(at)
+        {
+            counter.increment(events);
+        }
+    }
+
+    /// Events written to a client.
+    pub fn events_delivered(&self, events: u64) {
+        self.handles.events_delivered.increment(events);
+    }
+
+    /// The event gate of a session opened because time was up.
+    pub fn event_gate_timed_out(&self) {
+        self.handles.event_gate_timeouts.increment(1);
+    }
+
+    /// Bytes read from a client.
+    pub fn bytes_in(&self, bytes: u64) {
+        self.handles.bytes_in.increment(bytes);
+    }
+
+    /// Bytes written to a client.
+    pub fn bytes_out(&self, bytes: u64) {
+        self.handles.bytes_out.increment(bytes);
+    }
+
+    /// Bytes that entered an outbound queue.
+    pub fn outbound_queued(&self, bytes: usize) {
+        self.handles
+            .outbound_queue_bytes
+            .increment(gauge_value(bytes));
+    }
+
+    /// Bytes that left an outbound queue, written or dropped.
+    pub fn outbound_released(&self, bytes: usize) {
+        self.handles
+            .outbound_queue_bytes
+            .decrement(gauge_value(bytes));
+    }
+
+    /// The supervisor caught a task that panicked.
+    pub fn task_panicked(&self) {
+        self.handles.task_panics.increment(1);
+    }
+}
+
+impl std::fmt::Debug for Meters {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Meters").finish_non_exhaustive()
+    }
+}
+
+/// The `action` label of an action that the table does not know, so that clients cannot invent labels.
+pub const OTHER_ACTION: &str = "other";
+
+fn count(counters: &[Counter], at: Option<usize>) {
+    if let Some(counter) = at.and_then(|at| counters.get(at)) {
+        counter.increment(1);
+    }
+}
+
+/// Gauges are floating point; counts beyond 2^32 - 1 saturate, which no bounded queue reaches.
+fn gauge_value(count: usize) -> f64 {
+    f64::from(u32::try_from(count).unwrap_or(u32::MAX))
+}
+
+#[cfg(test)]
+mod tests;
