@@ -90,6 +90,9 @@ fn filter(level: &str) -> Result<EnvFilter, LoggingError> {
         reason,
     };
     for directive in level.split(',').map(str::trim) {
+        if directive.is_empty() {
+            return Err(wrong("it has an empty part".to_owned()));
+        }
         let has_level = directive.contains('=');
         if !has_level
             && directive
