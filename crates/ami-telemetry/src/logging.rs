@@ -89,7 +89,8 @@ fn filter(level: &str) -> Result<EnvFilter, LoggingError> {
         level: level.to_owned(),
         reason,
     };
-    for directive in level.split(',').map(str::trim) {
+    let directives: Vec<&str> = level.split(',').map(str::trim).collect();
+    for directive in &directives {
         if directive.is_empty() {
             return Err(wrong("it has an empty part".to_owned()));
         }
@@ -103,7 +104,7 @@ fn filter(level: &str) -> Result<EnvFilter, LoggingError> {
         }
     }
     EnvFilter::builder()
-        .parse(level)
+        .parse(directives.join(","))
         .map_err(|error| wrong(error.to_string()))
 }
 
