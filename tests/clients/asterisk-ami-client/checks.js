@@ -1,0 +1,29 @@
+'use strict';
+// The checks with asterisk-ami-client: a promise per action, list items as ordinary events.
+
+const AmiClient = require('asterisk-ami-client');
+const { Refused, Session, headersOf, main } = require('../scenario.js');
+
+class AmiClientSession extends Session {
+  static async connect(host, port, user, secret) {
+    const session = new this();
+    session.client = new AmiClient({ dontDeleteSpecActionId: true });
+    session.client.on('event', (event) => session.saw(headersOf(event)));
+    session.client.on('disconnect', () => session.sawClose());
+    try {
+      await session.client.connect(user, secret, { host, port });
+    } catch (error) {
+      throw error.name === 'AmiAuthError' || /^AMI message/.test(error.message) ? new Refused(error.message) : error;
+    }
+    return session;
+  }
+
+  async action(name, headers) {
+    const message = { Action: name, ...headers };
+    const reply = await this.client.action(message, true);
+    this.issued.add(message.ActionID);
+    return [message.ActionID, headersOf(reply)];
+  }
+}
+
+main(AmiClientSession);
