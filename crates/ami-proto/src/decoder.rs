@@ -44,8 +44,9 @@ pub struct ActionDecoder {
     /// The unfinished line is too long; its bytes are dropped as they come.
     in_long_line: bool,
     defective: bool,
-    /// The first ActionID header of a defective message, of which no line is held.
-    action_id: Option<Option<ClientActionId>>,
+    /// Of a defective message no line is held, only its first ActionID header: whether it came, and its value.
+    action_id_seen: bool,
+    action_id: Option<ClientActionId>,
 }
 
 impl ActionDecoder {
@@ -145,9 +146,12 @@ impl ActionDecoder {
     }
 
     fn note_action_id(&mut self, line: &[u8]) {
-        if self.action_id.is_none() {
-            self.action_id =
-                header_value(line, "ActionID").map(|id| ClientActionId::new(id.to_vec()));
+        if self.action_id_seen {
+            return;
+        }
+        if let Some(value) = header_value(line, "ActionID") {
+            self.action_id_seen = true;
+            self.action_id = ClientActionId::new(value.to_vec());
         }
     }
 
@@ -156,7 +160,7 @@ impl ActionDecoder {
         if !done.defective {
             return Incoming::Action(Action::from_lines(done.held.freeze(), done.index));
         }
-        let action_id = done.action_id.flatten();
+        let action_id = done.action_id;
         // With both defects Asterisk reports this one.
         if done.lines_seen > HEADERS_MAX {
             Incoming::TooManyLines { action_id }

@@ -159,7 +159,10 @@ impl Eq for Frame {}
 /// Says what the message is and how long, not what it contains: nodes write secrets too.
 impl fmt::Debug for Frame {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let name = self.event_name().or(self.response()).unwrap_or_default();
+        let name = self
+            .event_name()
+            .or_else(|| self.response())
+            .unwrap_or_default();
         let mut frame = f.debug_struct("Frame");
         frame
             .field("kind", &self.kind)

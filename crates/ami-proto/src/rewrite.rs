@@ -135,17 +135,14 @@ pub fn restore_action_id(frame: &Frame, client: Option<&ClientActionId>) -> Slic
             continue;
         }
         let span = index.span(number);
-        match client {
-            Some(id) => {
-                let content_end = span.start + index.raw(bytes, number).len();
-                push_slice(&mut out, bytes, done..content_end - value.len());
-                out.push(id.to_bytes());
-                done = content_end;
-            }
-            None => {
-                push_slice(&mut out, bytes, done..span.start);
-                done = span.end;
-            }
+        if let Some(id) = client {
+            let content_end = span.start + index.raw(bytes, number).len();
+            push_slice(&mut out, bytes, done..content_end - value.len());
+            out.push(id.to_bytes());
+            done = content_end;
+        } else {
+            push_slice(&mut out, bytes, done..span.start);
+            done = span.end;
         }
     }
     push_slice(&mut out, bytes, done..bytes.len());
@@ -158,13 +155,13 @@ pub fn remove_wire_action_id(frame: &Frame) -> Slices {
 }
 
 /// The message in one piece; copies only if it has several.
-pub fn join(slices: Slices) -> Bytes {
-    if let [only] = slices.as_slice() {
-        return only.clone();
+pub fn join(mut slices: Slices) -> Bytes {
+    if slices.len() == 1 {
+        return slices.pop().unwrap_or_default();
     }
     let mut whole = BytesMut::with_capacity(slices.iter().map(Bytes::len).sum());
-    for slice in &slices {
-        whole.extend_from_slice(slice);
+    for slice in slices {
+        whole.extend_from_slice(&slice);
     }
     whole.freeze()
 }
