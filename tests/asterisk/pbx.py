@@ -3,7 +3,7 @@
 
 One instance is one process in the chroot of its version (tests/asterisk/install), with a home directory of its own
 inside (configuration, database, spool, log), and ports of its own on 127.0.0.1. The commands beside this file (up,
-down, status, kill, stop, freeze, thaw, env) are its verbs.
+down, status, kill, stop, freeze, thaw, env, render) are its verbs.
 
     AMIPLEX_TEST_CACHE      where install put the chroots (default tests/.cache)
     AMIPLEX_TEST_PORT_BASE  first port of this set of instances (default 21000); sets with different bases, at least
@@ -50,16 +50,28 @@ def port_base():
     return int(text)
 
 
+def amiplex_ports():
+    """Ports of an amiplex in front of this set of instances, by the names amiplex.toml.in and `env` use."""
+    first = port_base() + 700
+    names = ("ALL", "ALL_TLS", "PBX1", "PBX1_TLS", "PBX2", "PBX2_TLS", "ADMIN")
+    return {f"AMIPLEX_{name}_PORT": first + place for place, name in enumerate(names)}
+
+
 def certificate():
     """Path of the certificate (self-signed, for localhost and 127.0.0.1) that every instance presents; made once."""
     path = os.path.join(CACHE, "tls", "ami.crt")
     with lock("tls"):
         if not os.path.exists(path):
             os.makedirs(os.path.dirname(path), exist_ok=True)
+            # Not a CA (which `openssl req` makes by default): some verifiers refuse a server whose certificate is one.
+            with open(path + ".cnf", "w", encoding="ascii") as request:
+                request.write("[req]\nprompt = no\ndistinguished_name = name\nx509_extensions = extensions\n"
+                              "[name]\nCN = localhost\n"
+                              "[extensions]\nbasicConstraints = critical, CA:FALSE\n"
+                              "subjectAltName = DNS:localhost, IP:127.0.0.1\n")
             made = subprocess.run(
                 ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
-                 "-days", "3650", "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1",
-                 "-keyout", key_path(), "-out", path + ".new"],
+                 "-days", "3650", "-config", path + ".cnf", "-keyout", key_path(), "-out", path + ".new"],
                 stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
             if made.returncode != 0:
                 raise Failure(f"openssl cannot make a certificate: {made.stderr.strip()}")
@@ -366,7 +378,8 @@ def thaw(names):
 
 def env(names):
     """Shell lines that export what the tests need to know of this port base."""
-    values = {"CACHE": CACHE, "PORT_BASE": port_base(), "ASTERISK": HERE, "CERT": certificate(), "KEY": key_path()}
+    values = {"CACHE": CACHE, "PORT_BASE": port_base(), "ASTERISK": HERE, "CERT": certificate(), "KEY": key_path(),
+              **amiplex_ports()}
     for pbx in chosen(names):
         prefix = pbx.name.upper()
         values.update({f"{prefix}_PORT": pbx.ami_port, f"{prefix}_TLS_PORT": pbx.tls_port,
@@ -376,7 +389,27 @@ def env(names):
         print(f"export AMIPLEX_TEST_{name}='{quoted}'")
 
 
-VERBS = {verb.__name__: verb for verb in (up, down, status, kill, stop, freeze, thaw, env)}
+def render(names):
+    """Writes the configuration of an amiplex in front of pbx1 and pbx2 to the named directory; prints its path."""
+    if len(names) != 1:
+        raise Failure("name one directory to write to")
+    directory = os.path.abspath(names[0])
+    os.makedirs(directory, exist_ok=True)
+    source = os.path.join(HERE, "amiplex")
+    values = {"DIRECTORY": directory, "CERT": certificate(), "KEY": key_path(), **amiplex_ports()}
+    for pbx in chosen(("pbx1", "pbx2")):
+        prefix = pbx.name.upper()
+        values.update({f"{prefix}_PORT": pbx.ami_port, f"{prefix}_TLS_PORT": pbx.tls_port,
+                       f"{prefix}_HOME": pbx.home, f"{prefix}_MODULES": pbx.modules_directory()})
+    for name in ("manager.conf", "acl.conf"):
+        shutil.copy(os.path.join(source, name), directory)
+    path = os.path.join(directory, "amiplex.toml")
+    with open(path, "w", encoding="utf-8") as out:
+        out.write(substitute(os.path.join(source, "amiplex.toml.in"), values))
+    print(path)
+
+
+VERBS = {verb.__name__: verb for verb in (up, down, status, kill, stop, freeze, thaw, env, render)}
 
 
 def main(arguments):
