@@ -1,0 +1,25 @@
+//! Keys whose names are settled but which this version does not act on.
+//!
+//! They are errors, because a setting that is silently ignored is worse than one that is refused.
+
+use crate::key::KeyPath;
+
+const PLANNED: [&str; 12] = [
+    "server.state_dir",
+    "server.drain_spread",
+    "admin.socket",
+    "admin.token_file",
+    "log.security_file",
+    "log.audit_file",
+    "outbound.flush",
+    "listener.command_output",
+    "listener.flush",
+    "route",
+    "coalesce",
+    "rate",
+];
+
+/// Whether the key has a meaning in a later version.
+pub(crate) fn is_planned(path: &KeyPath) -> bool {
+    PLANNED.contains(&path.without_indices().as_str())
+}
