@@ -1,0 +1,170 @@
+//! An account of manager.conf and the general options beside it.
+//!
+//! Owner: the configuration snapshot. Accounts are built by the loader only and never change; a
+//! reload makes new ones.
+
+mod name;
+mod rights;
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ami_proto::ClassSet;
+
+use crate::acl::Acl;
+use crate::event_filter::EventFilters;
+use crate::secret::Secret;
+pub use name::AccountName;
+pub use rights::ActionRights;
+
+/// The nodes that an account may see, before the listener and the login name narrow them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NodeScope {
+    /// Every configured node, now and later.
+    All,
+    /// The nodes of these names.
+    Names(Vec<String>),
+}
+
+/// What happens to a session whose events no longer fit its budget.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum SlowPolicy {
+    /// The session is closed: a client that missed events is wrong for ever.
+    #[default]
+    Disconnect,
+    /// The oldest events are dropped, and an event tells how many.
+    DropOldest,
+}
+
+/// What happens to a single-node session when its node is lost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnNodeLoss {
+    /// The session is closed, as when Asterisk stops.
+    Close,
+    /// The session stays; its actions get errors until the node is back.
+    Keep,
+    /// Sessions are closed, and new connections are closed without a greeting.
+    Refuse,
+}
+
+/// A section of manager.conf.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Account {
+    /// The section's name.
+    pub name: AccountName,
+    /// Classes whose events the account may see.
+    pub read: ClassSet,
+    /// Classes whose actions the account may run.
+    pub write: ClassSet,
+    /// Without one, or with an empty one, nobody logs in.
+    pub secret: Option<Secret>,
+    /// Addresses that may log in.
+    pub acl: Acl,
+    /// Nodes that its sessions may see.
+    pub nodes: NodeScope,
+    /// Where an action goes that names no node and nothing that leads to one.
+    pub default_node: Option<String>,
+    /// Header that names the node of an event; `None`: the one of the configuration.
+    pub label: Option<String>,
+    /// What a slow reader suffers.
+    pub slow: SlowPolicy,
+    /// Longest time that an event waits for the client; `None`: the configured one.
+    pub event_age: Option<Duration>,
+    /// Most bytes of events that wait for the client; `None`: the configured number.
+    pub event_bytes: Option<u64>,
+    /// Most actions in flight per session; `None`: the configured number.
+    pub inflight: Option<u32>,
+    /// What the loss of the node does; `None`: what the listener says.
+    pub on_node_loss: Option<OnNodeLoss>,
+    /// `NAME=value`, set on the channels of each Originate, in file order.
+    pub setvars: Vec<String>,
+    /// Whether a second session of this account may log in.
+    pub allow_multiple_login: bool,
+    /// Actions that the account may run, within its classes.
+    pub actions: ActionRights,
+    /// Which broadcast events reach its sessions, within its classes.
+    pub event_filters: EventFilters,
+    /// The file of the section.
+    pub file: PathBuf,
+    /// The line of the section's header, from 1.
+    pub line: u32,
+}
+
+/// `[general]` of manager.conf, as far as it has a meaning here.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct General {
+    /// Time from the connect within which a client must log in. Asterisk's default: 30 s.
+    pub authtimeout: Duration,
+    /// Connections that have not logged in, when the file says so; Asterisk's default of 50 is not
+    /// taken over, because amiplex has limits of its own.
+    pub authlimit: Option<u32>,
+    /// Default of the accounts' option of that name.
+    pub allow_multiple_login: bool,
+    /// No reply to an Events action with an invalid mask or exactly all classes.
+    pub broken_events_action: bool,
+}
+
+impl Default for General {
+    fn default() -> Self {
+        Self {
+            authtimeout: Duration::from_secs(30),
+            authlimit: None,
+            allow_multiple_login: true,
+            broken_events_action: false,
+        }
+    }
+}
+
+/// All accounts and the general options.
+#[derive(Debug, Clone, Default)]
+pub struct Accounts {
+    general: General,
+    in_order: Vec<Arc<Account>>,
+    by_name: HashMap<AccountName, usize>,
+}
+
+impl Accounts {
+    /// The loader sees to it that names are unique; of two equal ones the later would win.
+    pub(crate) fn new(general: General, accounts: Vec<Account>) -> Self {
+        let by_name = accounts
+            .iter()
+            .enumerate()
+            .map(|(at, account)| (account.name.clone(), at))
+            .collect();
+        Self {
+            general,
+            in_order: accounts.into_iter().map(Arc::new).collect(),
+            by_name,
+        }
+    }
+
+    /// The account of that name, in whatever case.
+    pub fn find(&self, name: &[u8]) -> Option<&Arc<Account>> {
+        let at = self
+            .by_name
+            .get(&AccountName::new(std::str::from_utf8(name).ok()?))?;
+        self.in_order.get(*at)
+    }
+
+    /// The general options.
+    pub fn general(&self) -> &General {
+        &self.general
+    }
+
+    /// The accounts in the order of the file.
+    pub fn iter(&self) -> impl Iterator<Item = &Arc<Account>> {
+        self.in_order.iter()
+    }
+
+    /// How many accounts there are.
+    pub fn len(&self) -> usize {
+        self.in_order.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.in_order.is_empty()
+    }
+}

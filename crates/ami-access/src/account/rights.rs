@@ -1,0 +1,141 @@
+//! `allow_actions` and `deny_actions`: which actions an account may run, within its classes.
+//!
+//! Login, Challenge and Logoff are always allowed: without them there is no session to restrict.
+
+use thiserror::Error;
+
+/// Actions that cannot be taken from an account.
+const ALWAYS: [&str; 3] = ["Login", "Challenge", "Logoff"];
+
+/// A name or, with `*` at its end, the beginning of names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Pattern {
+    /// Lower case.
+    name: String,
+    is_prefix: bool,
+}
+
+impl Pattern {
+    fn matches(&self, lower: &str) -> bool {
+        if self.is_prefix {
+            lower.starts_with(&self.name)
+        } else {
+            lower == self.name
+        }
+    }
+}
+
+/// Why a list of actions cannot be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error(
+    "names of actions separated by commas, each of letters and digits, `*` only at the end of a name"
+)]
+pub(crate) struct ActionRightsError;
+
+/// The two lists of an account; an absent one restricts nothing.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ActionRights {
+    allow: Option<Vec<Pattern>>,
+    deny: Vec<Pattern>,
+}
+
+impl ActionRights {
+    /// Whether the account may run the action of that name, in whatever case.
+    pub fn permit(&self, action: &str) -> bool {
+        if self.allow.is_none() && self.deny.is_empty() {
+            return true;
+        }
+        if ALWAYS.iter().any(|name| name.eq_ignore_ascii_case(action)) {
+            return true;
+        }
+        let lower = action.to_ascii_lowercase();
+        let allowed = self
+            .allow
+            .as_ref()
+            .is_none_or(|list| list.iter().any(|pattern| pattern.matches(&lower)));
+        allowed && !self.deny.iter().any(|pattern| pattern.matches(&lower))
+    }
+
+    pub(crate) fn allow(&mut self, list: &str) -> Result<(), ActionRightsError> {
+        let patterns = parse(list)?;
+        self.allow.get_or_insert_with(Vec::new).extend(patterns);
+        Ok(())
+    }
+
+    pub(crate) fn deny(&mut self, list: &str) -> Result<(), ActionRightsError> {
+        self.deny.extend(parse(list)?);
+        Ok(())
+    }
+}
+
+fn parse(list: &str) -> Result<Vec<Pattern>, ActionRightsError> {
+    let pattern = |word: &str| {
+        let word = word.trim();
+        let (name, is_prefix) = match word.strip_suffix('*') {
+            Some(name) => (name, true),
+            None => (word, false),
+        };
+        let is_name = name.bytes().all(|byte| byte.is_ascii_alphanumeric()) && !word.is_empty();
+        is_name
+            .then(|| Pattern {
+                name: name.to_ascii_lowercase(),
+                is_prefix,
+            })
+            .ok_or(ActionRightsError)
+    };
+    list.split(',').map(pattern).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rights(allow: Option<&str>, deny: Option<&str>) -> ActionRights {
+        let mut rights = ActionRights::default();
+        allow.map(|list| rights.allow(list)).transpose().unwrap();
+        deny.map(|list| rights.deny(list)).transpose().unwrap();
+        rights
+    }
+
+    #[test]
+    fn no_list_restricts_nothing() {
+        assert!(rights(None, None).permit("Originate"));
+    }
+
+    #[test]
+    fn only_what_is_listed() {
+        let rights = rights(Some("ping, Queue*"), None);
+        for (action, permitted) in [
+            ("Ping", true),
+            ("QUEUEADD", true),
+            ("Originate", false),
+            ("Login", true),
+        ] {
+            assert_eq!(rights.permit(action), permitted, "{action}");
+        }
+    }
+
+    #[test]
+    fn deny_wins() {
+        let rights = rights(Some("*"), Some("Originate,Db*"));
+        for (action, permitted) in [
+            ("Ping", true),
+            ("originate", false),
+            ("DBPut", false),
+            ("Logoff", true),
+        ] {
+            assert_eq!(rights.permit(action), permitted, "{action}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_list_of_names_is_an_error() {
+        for list in ["", "a,,b", "Que*ue", "A B", "a;b"] {
+            assert_eq!(
+                rights(None, None).allow(list),
+                Err(ActionRightsError),
+                "{list}"
+            );
+        }
+    }
+}

@@ -1,0 +1,201 @@
+//! May this principal run this action? The one way to an [`Authorized`] value.
+//!
+//! Order, as in Asterisk: no name, unknown, class, then the checks inside the action. What comes out also
+//! says what the action costs and how its answer ends, since headers decide that as much as the name.
+
+mod cost;
+
+use std::time::Duration;
+
+use ami_proto::{Action, ActionName, ClassSet};
+
+use crate::authority::{ActionSpec, Cost, LearnedActions, ListForm, RouteKind, builtin, permits};
+use crate::in_action;
+use crate::login::Principal;
+
+/// Longest text of the answer to an unknown action, in bytes, as in Asterisk.
+const UNKNOWN_MESSAGE_BYTES_MAX: usize = 511;
+
+/// What is known of the nodes that the session may see.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct AuthorizeContext<'a> {
+    /// Their actions; empty ones are those of nodes that have not told yet.
+    pub learned: &'a [&'a LearnedActions],
+    /// Their configuration directories, absolute. A path given absolute must be inside all of them.
+    pub config_dirs: &'a [&'a str],
+    /// Their module directories, absolute. Modules are named relative to them, so that only their
+    /// escape is checked.
+    pub module_dirs: &'a [&'a str],
+}
+
+/// Why an action is not run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refusal {
+    /// No Action header with a value.
+    MissingAction,
+    /// No node has it.
+    Unknown,
+    /// The account's classes or its list of actions do not permit it.
+    Denied,
+    /// A check inside the action refused; the text is Asterisk's.
+    Check(&'static str),
+}
+
+impl Refusal {
+    /// The Message of the error, in Asterisk's words.
+    pub fn message<'n>(&self, action: impl Into<Option<&'n ActionName>>) -> String {
+        match self {
+            Self::MissingAction => "Missing action in request".to_owned(),
+            Self::Denied => "Permission denied".to_owned(),
+            Self::Check(text) => (*text).to_owned(),
+            Self::Unknown => {
+                let name = action
+                    .into()
+                    .map(ActionName::as_str_lossy)
+                    .unwrap_or_default();
+                let mut text = format!(
+                    "Invalid/unknown command: {name}. Use Action: ListCommands to show available commands."
+                );
+                text.truncate(text.floor_char_boundary(UNKNOWN_MESSAGE_BYTES_MAX));
+                text
+            }
+        }
+    }
+}
+
+/// Proof that an action may be run, and what its headers say of its run. Only [`authorize`] makes one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Authorized<T> {
+    action: T,
+    classes: ClassSet,
+    cost: Cost,
+    list: ListForm,
+    route: RouteKind,
+    own_time: Option<Duration>,
+    is_async_originate: bool,
+    spec: Option<&'static ActionSpec>,
+}
+
+impl<T> Authorized<T> {
+    /// The action.
+    pub fn action(&self) -> &T {
+        &self.action
+    }
+
+    /// The action, the proof given up.
+    pub fn into_action(self) -> T {
+        self.action
+    }
+
+    /// The classes of which one was needed; none: open to everybody.
+    pub fn classes(&self) -> ClassSet {
+        self.classes
+    }
+
+    /// How long it may keep a lane busy, as its headers say.
+    pub fn cost(&self) -> Cost {
+        self.cost
+    }
+
+    /// How its answer ends; never [`ListForm::ConditionalHangup`].
+    pub fn list(&self) -> ListForm {
+        self.list
+    }
+
+    /// What leads to its node.
+    pub fn route(&self) -> RouteKind {
+        self.route
+    }
+
+    /// The time that the client itself lets it take: Timeout of Originate (default 30 s), Duration of PlayDTMF
+    /// and PlayMF when they run in-line.
+    pub fn own_time(&self) -> Option<Duration> {
+        self.own_time
+    }
+
+    /// Whether it is an Originate whose result comes as an event.
+    pub fn is_async_originate(&self) -> bool {
+        self.is_async_originate
+    }
+
+    /// Its row of the built-in table; `None` for what only a node knows.
+    pub fn spec(&self) -> Option<&'static ActionSpec> {
+        self.spec
+    }
+}
+
+/// Decides whether the principal may run the action.
+///
+/// # Errors
+/// The refusal, and the action back.
+#[expect(
+    clippy::result_large_err,
+    reason = "the action goes back to the session that answers it; boxing it would cost every refusal an allocation"
+)]
+pub fn authorize(
+    principal: &Principal,
+    action: Action,
+    cx: &AuthorizeContext<'_>,
+) -> Result<Authorized<Action>, (Refusal, Action)> {
+    match decide(principal, &action, cx) {
+        Ok((classes, spec)) => {
+            let run = cost::Run::of(&action, spec);
+            Ok(Authorized {
+                action,
+                classes,
+                cost: run.cost,
+                list: run.list,
+                route: spec.map_or(RouteKind::Any, |spec| spec.route),
+                own_time: run.own_time,
+                is_async_originate: run.is_async_originate,
+                spec,
+            })
+        }
+        Err(refusal) => Err((refusal, action)),
+    }
+}
+
+fn decide(
+    principal: &Principal,
+    action: &Action,
+    cx: &AuthorizeContext<'_>,
+) -> Result<(ClassSet, Option<&'static ActionSpec>), Refusal> {
+    let account = principal.account();
+    let name = action.name().ok_or(Refusal::MissingAction)?;
+    let spec = builtin(name);
+    let learned: Vec<ClassSet> = cx
+        .learned
+        .iter()
+        .filter_map(|node| node.classes(name))
+        .collect();
+    let permitted = match spec {
+        Some(spec) => permits(account.write, spec.classes),
+        // Where nodes disagree, every one of them must permit it.
+        None => learned
+            .iter()
+            .all(|classes| permits(account.write, *classes)),
+    };
+    if learned.is_empty() && (spec.is_none() || !permitted) && !may_exist(spec, cx) {
+        return Err(Refusal::Unknown);
+    }
+    if !permitted || !account.actions.permit(&name.as_str_lossy()) {
+        return Err(Refusal::Denied);
+    }
+    if let Some(spec) = spec {
+        in_action::check(spec.name, action, account.write, cx).map_err(Refusal::Check)?;
+    }
+    let classes = spec
+        .map(|spec| spec.classes)
+        .or_else(|| learned.first().copied());
+    Ok((classes.unwrap_or(ClassSet::NONE), spec))
+}
+
+/// Whether an action that no node told of may be on one: it is in the table, and amiplex answers it or some node has
+/// not told yet.
+fn may_exist(spec: Option<&ActionSpec>, cx: &AuthorizeContext<'_>) -> bool {
+    let is_incomplete = cx.learned.is_empty() || cx.learned.iter().any(|node| node.is_empty());
+    spec.is_some_and(|spec| spec.is_local() || is_incomplete)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,160 @@
+//! Logging in: a name, a proof and a peer address to a [`Principal`].
+//!
+//! The order of the checks is Asterisk's, because each failure has a security event of its own: name, account,
+//! address, secret. The client sees one answer for all of them, and an unknown account costs the
+//! same work as a wrong secret. Empty secrets never log in.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use ami_proto::Challenge;
+use ami_proto::challenge::md5_key;
+use subtle::ConstantTimeEq;
+use thiserror::Error;
+
+use crate::account::{Account, Accounts};
+use crate::secret::Secret;
+
+/// What a client offers as proof.
+#[derive(Clone, Copy)]
+pub enum Proof<'a> {
+    /// The header Secret; empty when there is none.
+    Plain {
+        /// Its value.
+        secret: &'a [u8],
+    },
+    /// AuthType MD5.
+    Md5 {
+        /// The challenge that this connection was given, if any.
+        challenge: Option<&'a Challenge>,
+        /// The header Key; empty when there is none.
+        key: &'a [u8],
+    },
+}
+
+/// Why a login is refused. The client is told `Authentication failed` in every case.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum Denied {
+    /// No Username, or an empty one: no security event.
+    #[error("no user name")]
+    NoUsername,
+    /// No account of that name: InvalidAccountID.
+    #[error("no such account")]
+    NoSuchAccount,
+    /// The account's lists refuse the peer: FailedACL.
+    #[error("address refused")]
+    Acl,
+    /// The account has no secret, or an empty one. Plain: InvalidPassword; MD5: no security event.
+    #[error("account without secret")]
+    NoSecret,
+    /// The secret is wrong: InvalidPassword.
+    #[error("wrong secret")]
+    WrongSecret,
+    /// The MD5 key is wrong: ChallengeResponseFailed.
+    #[error("wrong key")]
+    WrongKey,
+    /// MD5 without a Challenge before it or without a Key: no security event.
+    #[error("no challenge or no key")]
+    NoChallenge,
+}
+
+/// An account that proved itself. Only [`verify`] makes one.
+#[derive(Debug, Clone)]
+pub struct Principal {
+    account: Arc<Account>,
+    login_name: Vec<u8>,
+    node_suffix: Option<String>,
+}
+
+impl Principal {
+    /// The account.
+    pub fn account(&self) -> &Arc<Account> {
+        &self.account
+    }
+
+    /// The name as the client typed it, its node suffix included.
+    pub fn login_name(&self) -> &[u8] {
+        &self.login_name
+    }
+
+    /// What follows the `@` of the login name: a node, or `all`. The caller checks it against the
+    /// nodes of the account; an unknown one is a failed login.
+    pub fn node_suffix(&self) -> Option<&str> {
+        self.node_suffix.as_deref()
+    }
+
+    /// The same person under an account that a reload brought; `None` when the secret is another one
+    /// or the lists now refuse the peer.
+    pub fn renewed(&self, accounts: &Accounts, peer: IpAddr) -> Option<Self> {
+        let account = accounts.find(self.account.name.as_str().as_bytes())?;
+        let same_secret = account.secret == self.account.secret;
+        (same_secret && account.acl.allows(peer)).then(|| Self {
+            account: Arc::clone(account),
+            ..self.clone()
+        })
+    }
+}
+
+/// Checks a login. A name with `@` that is itself an account is matched whole; else what follows the
+/// last `@` is a node suffix.
+///
+/// # Errors
+/// The first check that failed, for the security event; never for the client.
+pub fn verify(
+    accounts: &Accounts,
+    username: &[u8],
+    proof: Proof<'_>,
+    peer: IpAddr,
+) -> Result<Principal, Denied> {
+    if username.is_empty() {
+        return Err(Denied::NoUsername);
+    }
+    let found = find(accounts, username);
+    // The proof is always computed, so that the time tells neither whether the account exists nor
+    // whether the address would do.
+    let account = found.as_ref().map(|(account, _)| *account);
+    let proven = prove(account.and_then(|account| account.secret.as_ref()), proof);
+    let (account, node_suffix) = found.ok_or(Denied::NoSuchAccount)?;
+    if !account.acl.allows(peer) {
+        return Err(Denied::Acl);
+    }
+    proven?;
+    Ok(Principal {
+        account: Arc::clone(account),
+        login_name: username.to_vec(),
+        node_suffix,
+    })
+}
+
+fn find<'a>(accounts: &'a Accounts, username: &[u8]) -> Option<(&'a Arc<Account>, Option<String>)> {
+    if let Some(account) = accounts.find(username) {
+        return Some((account, None));
+    }
+    let at = username.iter().rposition(|&byte| byte == b'@')?;
+    let (name, suffix) = username.split_at_checked(at)?;
+    let suffix = std::str::from_utf8(suffix.strip_prefix(b"@")?).ok()?;
+    Some((accounts.find(name)?, Some(suffix.to_owned())))
+}
+
+fn prove(secret: Option<&Secret>, proof: Proof<'_>) -> Result<(), Denied> {
+    let usable = secret.filter(|secret| !secret.is_empty());
+    let expected = usable.map_or("", Secret::expose);
+    let (is_right, wrong) = match proof {
+        Proof::Plain { secret } => (expected.as_bytes().ct_eq(secret), Denied::WrongSecret),
+        Proof::Md5 {
+            challenge: Some(challenge),
+            key,
+        } if !key.is_empty() => {
+            let right = md5_key(&challenge.to_string(), expected.as_bytes());
+            (right.as_bytes().ct_eq(key), Denied::WrongKey)
+        }
+        Proof::Md5 { .. } => return Err(Denied::NoChallenge),
+    };
+    if usable.is_none() {
+        return Err(Denied::NoSecret);
+    }
+    if is_right.into() { Ok(()) } else { Err(wrong) }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,233 @@
+//! The options of an account, Asterisk's and amiplex's own.
+
+use ami_proto::ClassSet;
+
+use super::super::named_acl::{NamedAcls, sense};
+use super::super::report::{Place, Report};
+use super::super::section::Variable;
+use super::super::value;
+use crate::account::{Account, NodeScope, OnNodeLoss, SlowPolicy};
+use crate::event_filter::EventFilter;
+use crate::secret::Secret;
+
+/// Options that restrict rights and that amiplex does not enforce yet.
+const UNENFORCED_RESTRICTIONS: [&str; 7] = [
+    "allow_commands",
+    "channels",
+    "contexts",
+    "files",
+    "db_families",
+    "variables",
+    "safe",
+];
+
+/// Options of amiplex that have no effect yet and restrict nothing.
+const WITHOUT_EFFECT: [&str; 8] = [
+    "strict",
+    "resync",
+    "command_output",
+    "rate",
+    "flush",
+    "coalesce",
+    "secret_hash",
+    "admin",
+];
+
+/// Longest setvar that Asterisk keeps, in bytes.
+const SETVAR_BYTES_MAX: usize = 255;
+
+/// Applies one line to the account.
+pub(super) fn apply(
+    account: &mut Account,
+    variable: &Variable,
+    named_acls: &NamedAcls,
+    report: &mut Report,
+) {
+    let Variable { name, value, at } = variable;
+    if let Some(criteria) = name.strip_prefix("eventfilter") {
+        return event_filter(account, criteria, value, at, report);
+    }
+    if let Some(sense) = sense(name) {
+        if let Err(error) = account.acl.append(sense, value) {
+            report.error(at, format!("{}: {error}", name.to_ascii_lowercase()));
+        }
+        return;
+    }
+    match name.to_ascii_lowercase().as_str() {
+        "secret" => account.secret = Some(Secret::new(value.clone())),
+        "read" => account.read = classes(name, value, at, report),
+        "write" => account.write = classes(name, value, at, report),
+        "acl" => acl(account, value, named_acls, at, report),
+        "allowmultiplelogin" => account.allow_multiple_login = value::is_true(value),
+        "displayconnects" => report.notice(at, "displayconnects has no meaning in amiplex"),
+        "writetimeout" => {
+            report.notice(
+                at,
+                "writetimeout is replaced by event_age: a slow client cannot hold anybody up",
+            );
+        }
+        "setvar" => setvar(account, value, at, report),
+        lower => own(account, lower, value, at, report),
+    }
+}
+
+fn event_filter(
+    account: &mut Account,
+    criteria: &str,
+    value: &str,
+    at: &Place,
+    report: &mut Report,
+) {
+    let inner = criteria
+        .strip_prefix('(')
+        .and_then(|text| text.strip_suffix(')'));
+    if inner.is_none() && !criteria.is_empty() {
+        report.error(
+            at,
+            "eventfilter: criteria stand in parentheses directly behind the word",
+        );
+        return;
+    }
+    match EventFilter::parse(inner, value) {
+        Ok(filter) => account.event_filters.push(filter),
+        // Asterisk would skip the line, which opens the stream when it is the only one of its kind.
+        Err(error) => report.error(at, format!("eventfilter: {error}")),
+    }
+}
+
+fn classes(name: &str, value: &str, at: &Place, report: &mut Report) -> ClassSet {
+    let (classes, unknown) = ClassSet::parse(value);
+    for token in unknown {
+        let text = format!("{}: {token}", name.to_ascii_lowercase());
+        report.notice(at, text);
+    }
+    classes
+}
+
+fn acl(
+    account: &mut Account,
+    value: &str,
+    named_acls: &NamedAcls,
+    at: &Place,
+    report: &mut Report,
+) {
+    for name in value.split(',').map(str::trim_start) {
+        let rules = named_acls.find(name);
+        let shown = name.escape_debug();
+        if rules.is_none() {
+            report.notice(
+                at,
+                format!("acl: no list [{shown}] in acl.conf: nobody can log in to this account"),
+            );
+        }
+        if !account.acl.append_named(name, rules) {
+            report.error(at, format!("acl: the list [{shown}] is named twice"));
+        }
+    }
+}
+
+fn setvar(account: &mut Account, value: &str, at: &Place, report: &mut Report) {
+    match value.split_once('=') {
+        _ if value.len() > SETVAR_BYTES_MAX => {
+            report.error(at, format!("setvar: longer than {SETVAR_BYTES_MAX} bytes"));
+        }
+        Some((name, _)) if !name.is_empty() => account.setvars.push(value.to_owned()),
+        Some(_) | None => report.notice(at, "setvar: not of the form NAME=value: ignored"),
+    }
+}
+
+/// The options that only amiplex has.
+fn own(account: &mut Account, name: &str, value: &str, at: &Place, report: &mut Report) {
+    let accepted = match name {
+        "nodes" => nodes(account, value),
+        "default_node" => text(&mut account.default_node, value),
+        "label" if value::is_header_name(value) => text(&mut account.label, value),
+        "slow" => set(&mut account.slow, slow_policy(value)),
+        "event_age" => set_some(&mut account.event_age, value::duration(value)),
+        "event_bytes" => set_some(&mut account.event_bytes, value::size(value)),
+        "inflight" => set_some(&mut account.inflight, value::positive(value)),
+        "on_node_loss" => set_some(&mut account.on_node_loss, on_node_loss(value)),
+        "allow_actions" => account.actions.allow(value).ok(),
+        "deny_actions" => account.actions.deny(value).ok(),
+        "label" => None,
+        _ => return unsupported(name, at, report),
+    };
+    if accepted.is_none() {
+        report.error(at, format!("{name}: {}", expected(name)));
+    }
+}
+
+fn unsupported(name: &str, at: &Place, report: &mut Report) {
+    if UNENFORCED_RESTRICTIONS.contains(&name) {
+        let text = format!(
+            "{name} restricts rights and is not enforced by this version of amiplex: remove the line or the account"
+        );
+        report.error(at, text);
+    } else if WITHOUT_EFFECT.contains(&name) {
+        report.notice(
+            at,
+            format!("{name} has no effect in this version of amiplex"),
+        );
+    } else {
+        report.notice(
+            at,
+            format!("unknown option {}: ignored", name.escape_debug()),
+        );
+    }
+}
+
+fn expected(name: &str) -> &'static str {
+    match name {
+        "nodes" => "`all`, or names of nodes separated by commas",
+        "default_node" => "the name of a node",
+        "label" => "the name of a header: letters, digits, `-` and `_`",
+        "slow" => "`disconnect` or `drop-oldest`",
+        "event_age" => "a time above zero such as `60s`",
+        "event_bytes" => "a size above zero such as `8MiB`",
+        "inflight" => "a number from 1",
+        "on_node_loss" => "`close`, `keep` or `refuse`",
+        _ => "names of actions separated by commas, `*` only at the end of a name",
+    }
+}
+
+/// An empty list would be a typo that grants all or nothing: neither is guessed.
+fn nodes(account: &mut Account, value: &str) -> Option<()> {
+    let names: Vec<String> = value::list(value).map(str::to_owned).collect();
+    let is_all = |name: &String| name.eq_ignore_ascii_case("all") || name == "*";
+    account.nodes = match names.as_slice() {
+        [] => return None,
+        [name] if is_all(name) => NodeScope::All,
+        _ if names.iter().any(is_all) => return None,
+        _ => NodeScope::Names(names),
+    };
+    Some(())
+}
+
+fn slow_policy(value: &str) -> Option<SlowPolicy> {
+    match value.to_ascii_lowercase().as_str() {
+        "disconnect" => Some(SlowPolicy::Disconnect),
+        "drop-oldest" => Some(SlowPolicy::DropOldest),
+        _ => None,
+    }
+}
+
+fn on_node_loss(value: &str) -> Option<OnNodeLoss> {
+    match value.to_ascii_lowercase().as_str() {
+        "close" => Some(OnNodeLoss::Close),
+        "keep" => Some(OnNodeLoss::Keep),
+        "refuse" => Some(OnNodeLoss::Refuse),
+        _ => None,
+    }
+}
+
+fn text(field: &mut Option<String>, value: &str) -> Option<()> {
+    set_some(field, (!value.is_empty()).then(|| value.to_owned()))
+}
+
+fn set<T>(field: &mut T, value: Option<T>) -> Option<()> {
+    value.map(|value| *field = value)
+}
+
+fn set_some<T>(field: &mut Option<T>, value: Option<T>) -> Option<()> {
+    value.map(|value| *field = Some(value))
+}
