@@ -53,9 +53,12 @@ impl FrameDecoder {
     ///
     /// After an error the stream cannot be read further.
     pub fn decode(&mut self, buf: &mut BytesMut) -> Result<Option<Frame>, FrameError> {
-        let blank = leading_blank_lines(buf, self.scan.searched);
-        if blank > 0 {
-            buf.advance(blank);
+        if self.scan.index.is_empty() {
+            let blank = leading_blank_lines(buf);
+            if blank > 0 {
+                buf.advance(blank);
+                self.scan.searched = 0;
+            }
         }
         let found = self.scan.advance(buf, self.limits.headers_max)?;
         let limit = self
@@ -81,18 +84,15 @@ impl FrameDecoder {
 pub(crate) fn parse_whole(bytes: Bytes) -> Option<Frame> {
     let mut scan = Scan::default();
     let limits = Limits::default();
-    if bytes.len() > limits.frame_bytes_max || leading_blank_lines(&bytes, 0) > 0 {
+    if bytes.len() > limits.frame_bytes_max || leading_blank_lines(&bytes) > 0 {
         return None;
     }
     let length = scan.advance(&bytes, limits.headers_max).ok()??;
     (length == bytes.len()).then(|| Frame::from_lines(bytes, scan.index, scan.raw_output))
 }
 
-/// How many bytes of empty lines stand before a message of which nothing was searched yet.
-fn leading_blank_lines(buf: &[u8], searched: usize) -> usize {
-    if searched > 0 {
-        return 0;
-    }
+/// How many bytes of empty lines stand at the front.
+fn leading_blank_lines(buf: &[u8]) -> usize {
     let mut rest = buf;
     while let Some(after) = rest
         .strip_prefix(b"\n")
@@ -129,7 +129,7 @@ impl Scan {
                 if line.is_empty() && !self.follows {
                     return Ok(Some(next));
                 }
-                if self.index.len() == 0 {
+                if self.index.is_empty() {
                     self.follows = is_follows(line);
                 } else if self.follows && !self.is_follows_header(buf, line) {
                     self.raw_output = true;

@@ -96,6 +96,10 @@ impl LineIndex {
         self.starts.len()
     }
 
+    pub(crate) fn is_empty(&self) -> bool {
+        self.starts.is_empty()
+    }
+
     /// The offset behind the last line.
     pub(crate) fn end(&self) -> usize {
         offset(self.end)

@@ -1,0 +1,8 @@
+//! The wire protocol from outside: against recorded bytes, and against a model of how Asterisk reads.
+
+#[cfg(test)]
+mod asterisk;
+#[cfg(test)]
+mod recorded;
+#[cfg(test)]
+mod smuggling;
