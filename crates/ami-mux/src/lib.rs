@@ -1,1 +1,39 @@
-//! The state machines of amiplex: sessions, lanes, routing, without I/O or clock.
+//! The state machines of amiplex, without sockets, tasks or clock.
+//!
+//! Bytes and time are arguments; what is to be done are return values ("effects"). An action's way through them:
+//!
+//! ```text
+//!  client bytes ─▶ downstream::Session ──Submit──▶ upstream::Node ─▶ lane bytes ─▶ Asterisk
+//!                  decode, log in,                 fair turn, lane,                   │
+//!                  authorise, route, order         register, rewrite                  │
+//!  client bytes ◀─ gate, mask, order   ◀──Mail──── match, restore   ◀── lane bytes ◀──┘
+//! ```
+//!
+//! Owners: each client connection's task owns its [`Session`], each node's task its [`Node`]; they share nothing but the
+//! ordered [`Mail`] of each node and the [`Directory`], which is replaced as a whole.
+
+mod directory;
+pub mod downstream;
+mod event;
+mod ids;
+mod mail;
+mod outcome;
+mod route;
+pub mod upstream;
+mod view;
+
+pub use directory::{Booted, Directory, DirectoryEntry, NodeState, NodeStatus};
+pub use downstream::{
+    EndReason, LoginFault, RefusalKind, Session, SessionEffect, SessionNote, SessionSettings,
+    SessionStart, Surroundings,
+};
+pub use event::NodeEvent;
+pub use ids::{ActionSeq, LaneId, NodeId, SessionId};
+pub use mail::Mail;
+pub use outcome::{Cause, Failure, Outcome};
+pub use route::{Route, RoutePolicy, route};
+pub use upstream::{
+    ActionEnd, LaneLoss, LaneRole, Node, NodeEffect, NodeFigures, NodeNote, NodeSettings,
+    Submission,
+};
+pub use view::View;

@@ -1,0 +1,126 @@
+//! What is known of the cluster at one moment, shared by all sessions and replaced as a whole when it changes.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use ami_access::LearnedActions;
+use ami_proto::AmiVersion;
+
+use crate::ids::NodeId;
+
+/// How a node is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NodeState {
+    /// It was never reached since amiplex started.
+    Connecting,
+    /// Logged in, but it has not said FullyBooted yet.
+    Booting,
+    /// Logged in and booted.
+    Up,
+    /// It was lost, or could not be reached.
+    Down,
+}
+
+/// What the node said of its start, for the FullyBooted that each login gets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Booted {
+    /// When it said so.
+    pub heard: Instant,
+    /// Its uptime at that moment.
+    pub uptime: Duration,
+    /// Time since its last reload at that moment.
+    pub since_reload: Duration,
+}
+
+/// One node as its machine sees it.
+#[derive(Clone, Debug)]
+pub struct NodeStatus {
+    /// State of the event lane.
+    pub state: NodeState,
+    /// Why it is so, for people.
+    pub reason: Arc<str>,
+    /// Greeting version last seen.
+    pub version: Option<AmiVersion>,
+    /// Present once the node has booted.
+    pub booted: Option<Booted>,
+    /// Its answer to ListCommands.
+    pub learned: Arc<LearnedActions>,
+    /// What the upstream account lacks, in sentences.
+    pub shortcomings: Arc<[String]>,
+}
+
+impl NodeStatus {
+    /// A node that was not reached yet.
+    pub fn initial() -> Self {
+        Self {
+            state: NodeState::Connecting,
+            reason: "not connected yet".into(),
+            version: None,
+            booted: None,
+            learned: Arc::new(LearnedActions::default()),
+            shortcomings: Arc::from([]),
+        }
+    }
+
+    /// Whether actions can be sent.
+    pub fn is_up(&self) -> bool {
+        matches!(self.state, NodeState::Up | NodeState::Booting)
+    }
+}
+
+/// A node's fixed facts and its latest status.
+#[derive(Clone, Debug)]
+pub struct DirectoryEntry {
+    /// Configured name.
+    pub name: Arc<str>,
+    /// Its configuration directory, for the path checks of configuration actions.
+    pub config_dir: Arc<str>,
+    /// Its module directory, for ModuleLoad.
+    pub module_dir: Arc<str>,
+    /// Latest status.
+    pub status: NodeStatus,
+}
+
+/// All nodes, indexed by [`NodeId`].
+#[derive(Clone, Debug, Default)]
+pub struct Directory {
+    entries: Vec<DirectoryEntry>,
+}
+
+impl Directory {
+    /// A directory of `entries`; the first is `NodeId(0)`.
+    pub fn new(entries: Vec<DirectoryEntry>) -> Self {
+        Self { entries }
+    }
+
+    /// The entry of `node`.
+    pub fn entry(&self, node: NodeId) -> Option<&DirectoryEntry> {
+        self.entries.get(node.index())
+    }
+
+    /// The entry of `node`, to be replaced.
+    pub fn entry_mut(&mut self, node: NodeId) -> Option<&mut DirectoryEntry> {
+        self.entries.get_mut(node.index())
+    }
+
+    /// The node of that exact name.
+    pub fn find(&self, name: &[u8]) -> Option<NodeId> {
+        let index = self
+            .entries
+            .iter()
+            .position(|entry| entry.name.as_bytes() == name)?;
+        u16::try_from(index).ok().map(NodeId)
+    }
+
+    /// Every node.
+    pub fn ids(&self) -> impl Iterator<Item = NodeId> + use<> {
+        (0..u16::try_from(self.entries.len()).unwrap_or(u16::MAX)).map(NodeId)
+    }
+
+    /// The lowest greeting version last seen among `nodes`.
+    pub fn lowest_version(&self, nodes: impl Iterator<Item = NodeId>) -> Option<AmiVersion> {
+        nodes
+            .filter_map(|node| self.entry(node)?.status.version)
+            .min()
+    }
+}

@@ -1,0 +1,21 @@
+//! The downstream side: one client connection, which sees an Asterisk.
+//!
+//! [`Session`] is the machine; the connection's task owns it. Its parts, in the order in which an action meets them:
+//! [`login`] (until it is open), [`accept`] (authorised and routed), [`line`] (its place in the session's order), [`local`]
+//! (what is answered here), [`gate`] (which events wait behind its answer). [`node_loss`] is what a node's coming and going means for it.
+
+mod accept;
+mod dropped;
+mod gate;
+mod line;
+mod local;
+mod login;
+mod node_loss;
+mod session;
+mod surroundings;
+
+pub use session::{
+    EndReason, LoginFault, RefusalKind, Session, SessionEffect, SessionNote, SessionSettings,
+    SessionStart,
+};
+pub use surroundings::Surroundings;

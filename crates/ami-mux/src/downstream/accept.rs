@@ -1,0 +1,127 @@
+//! A client's message becomes work: read, authorised, routed, or refused with Asterisk's words.
+
+use std::time::Instant;
+
+use ami_access::{AuthorizeContext, Cost, LearnedActions, RouteKind, authorize};
+use ami_proto::encode::error;
+use ami_proto::limits::HEADERS_MAX;
+use ami_proto::{Action, Incoming};
+
+use super::line::Work;
+use super::local::LocalAction;
+use super::session::{EndReason, Login, Phase, RefusalKind, Session, SessionNote};
+use super::surroundings::Surroundings;
+use crate::directory::Directory;
+use crate::route::{Route, RoutePolicy, route};
+
+impl Session {
+    /// Takes one message of the client.
+    pub(super) fn accept(
+        &mut self,
+        incoming: Incoming,
+        surroundings: &impl Surroundings,
+        now: Instant,
+    ) {
+        let work = match incoming {
+            Incoming::TooLong { action_id } => Work::Ready(error(
+                action_id.as_ref(),
+                "Failed to parse message: line too long",
+            )),
+            Incoming::TooManyLines { action_id } => Work::Ready(error(
+                action_id.as_ref(),
+                "Too many lines in message or allocation failure",
+            )),
+            Incoming::Action(action) => {
+                let Phase::Open(login) = &self.phase else {
+                    self.accept_before_login(&action, surroundings, now);
+                    return;
+                };
+                match self.judge(login, action, &surroundings.directory()) {
+                    Judged::Work(work) => work,
+                    Judged::Node(node, cost, action) => {
+                        self.line.push_for_node(node, cost, *action);
+                        return;
+                    }
+                    Judged::Refused(bytes, note) => {
+                        self.note(note);
+                        Work::Ready(bytes)
+                    }
+                }
+            }
+        };
+        if matches!(work, Work::Local(LocalAction::Logoff { .. })) {
+            // Nothing behind a Logoff is ever read.
+            self.ending = Some(EndReason::Logoff);
+        }
+        self.line.push(work);
+    }
+
+    fn judge(&self, login: &Login, action: Action, directory: &Directory) -> Judged {
+        let entries: Vec<_> = login
+            .view
+            .nodes()
+            .iter()
+            .filter_map(|node| directory.entry(*node))
+            .collect();
+        let learned: Vec<&LearnedActions> =
+            entries.iter().map(|entry| &*entry.status.learned).collect();
+        let config_dirs: Vec<&str> = entries.iter().map(|entry| &*entry.config_dir).collect();
+        let module_dirs: Vec<&str> = entries.iter().map(|entry| &*entry.module_dir).collect();
+        let context = AuthorizeContext {
+            learned: &learned,
+            config_dirs: &config_dirs,
+            module_dirs: &module_dirs,
+        };
+        let authorized = match authorize(&login.principal, action, &context) {
+            Ok(authorized) => authorized,
+            Err((refusal, action)) => {
+                let message = refusal.message(action.name());
+                return refused(&action, &message, RefusalKind::Access(refusal));
+            }
+        };
+        if authorized.route() == RouteKind::Local {
+            return Judged::Work(Work::Local(LocalAction::of(authorized.action())));
+        }
+        let policy = RoutePolicy {
+            view: &login.view,
+            select: &self.settings.select,
+            default_node: login.principal.account().default_node.as_deref(),
+        };
+        match route(&authorized, directory, &policy) {
+            Route::Node(node) => {
+                let cost = cost_of(&authorized);
+                Judged::Node(node, cost, Box::new(authorized))
+            }
+            Route::Refused(message) => refused(authorized.action(), &message, RefusalKind::Route),
+        }
+    }
+}
+
+enum Judged {
+    Work(Work),
+    Node(
+        crate::ids::NodeId,
+        Cost,
+        Box<ami_access::Authorized<Action>>,
+    ),
+    Refused(bytes::Bytes, SessionNote),
+}
+
+fn refused(action: &Action, message: &str, kind: RefusalKind) -> Judged {
+    let name = action.name().map(ToString::to_string).unwrap_or_default();
+    let note = SessionNote::Refused {
+        action: name,
+        message: message.to_owned(),
+        kind,
+    };
+    Judged::Refused(error(action.action_id().as_ref(), message), note)
+}
+
+/// 128 headers leave no room for an ActionID of ours: such an action is matched by order and has its lane to itself.
+fn cost_of(authorized: &ami_access::Authorized<Action>) -> Cost {
+    let full = authorized.action().line_count() >= HEADERS_MAX;
+    match authorized.cost() {
+        Cost::Quick if full => Cost::Slow,
+        cost @ (Cost::Quick | Cost::Slow | Cost::Blocking) => cost,
+    }
+}

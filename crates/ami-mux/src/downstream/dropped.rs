@@ -1,0 +1,21 @@
+//! The event that tells a client how many it missed, for accounts that would rather miss some than be closed.
+
+use ami_proto::EventBuilder;
+
+use super::session::{Phase, Session};
+use super::surroundings::Surroundings;
+
+impl Session {
+    /// `count` events were dropped before they reached this session.
+    pub fn events_dropped(&mut self, count: u64, surroundings: &impl Surroundings) {
+        if !matches!(self.phase, Phase::Open(_)) {
+            return;
+        }
+        let event = EventBuilder::new("EventsDropped")
+            .text("Privilege", "system,all")
+            .text("Count", count.to_string())
+            .text("Since", surroundings.wall_clock().as_secs().to_string())
+            .finish();
+        self.write(event);
+    }
+}

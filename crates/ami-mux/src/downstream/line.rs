@@ -1,0 +1,163 @@
+//! The session's order: its accepted actions, from the first that is not finished.
+//!
+//! Answers leave in this order. Actions to one node run in order on one lane: quick ones may be under way together, any
+//! other starts when those before it are finished, and holds those behind it. What is answered here waits for everything before it.
+//! Actions to different nodes do not wait for each other, unless a local one stands between them.
+
+use std::collections::VecDeque;
+
+use ami_access::{Authorized, Cost};
+use ami_proto::Action;
+use bytes::Bytes;
+use smallvec::SmallVec;
+
+use super::local::LocalAction;
+use crate::ids::{ActionSeq, NodeId};
+
+/// One accepted action.
+#[derive(Debug)]
+pub(super) enum Work {
+    /// Its answer is known (a refusal) and waits for its turn.
+    Ready(Bytes),
+    /// It runs here, when its turn comes.
+    Local(LocalAction),
+    /// It goes to a node.
+    Node {
+        seq: ActionSeq,
+        node: NodeId,
+        cost: Cost,
+        state: NodeWork,
+    },
+}
+
+/// Where an action for a node is.
+#[derive(Debug)]
+pub(super) enum NodeWork {
+    /// Here.
+    Waiting(Box<Authorized<Action>>),
+    /// At the node's machine.
+    Submitted,
+}
+
+/// An action whose turn has come.
+#[derive(Debug)]
+pub(super) struct Start {
+    pub(super) seq: ActionSeq,
+    pub(super) node: NodeId,
+    pub(super) cost: Cost,
+    pub(super) action: Authorized<Action>,
+}
+
+/// The unfinished actions.
+#[derive(Debug, Default)]
+pub(super) struct WorkLine {
+    work: VecDeque<Work>,
+    next_seq: u64,
+}
+
+/// What stands before an action, of one node.
+#[derive(Clone, Copy, Debug)]
+struct Ahead {
+    node: NodeId,
+    /// Nothing more may start on this node.
+    blocked: bool,
+}
+
+impl WorkLine {
+    pub(super) fn len(&self) -> usize {
+        self.work.len()
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.work.is_empty()
+    }
+
+    pub(super) fn push(&mut self, work: Work) {
+        self.work.push_back(work);
+    }
+
+    pub(super) fn push_for_node(&mut self, node: NodeId, cost: Cost, action: Authorized<Action>) {
+        let seq = ActionSeq(self.next_seq);
+        self.next_seq += 1;
+        let state = NodeWork::Waiting(Box::new(action));
+        self.work.push_back(Work::Node {
+            seq,
+            node,
+            cost,
+            state,
+        });
+    }
+
+    /// Takes the front when it is answered here.
+    pub(super) fn take_local(&mut self) -> Option<Work> {
+        match self.work.front()? {
+            Work::Ready(_) | Work::Local(_) => self.work.pop_front(),
+            Work::Node { .. } => None,
+        }
+    }
+
+    /// The node's action is finished.
+    pub(super) fn finish(&mut self, seq: ActionSeq) {
+        self.work
+            .retain(|work| !matches!(work, Work::Node { seq: other, .. } if *other == seq));
+    }
+
+    /// Whether this action is still awaited.
+    pub(super) fn awaits(&self, seq: ActionSeq) -> bool {
+        self.work
+            .iter()
+            .any(|work| matches!(work, Work::Node { seq: other, .. } if *other == seq))
+    }
+
+    /// Takes every action whose turn has come.
+    pub(super) fn start(&mut self) -> SmallVec<[Start; 4]> {
+        let mut started = SmallVec::new();
+        let mut local_ahead = false;
+        let mut ahead: SmallVec<[Ahead; 4]> = SmallVec::new();
+        for work in &mut self.work {
+            let Work::Node {
+                seq,
+                node,
+                cost,
+                state,
+            } = work
+            else {
+                local_ahead = true;
+                continue;
+            };
+            let quick = *cost == Cost::Quick;
+            let others_ahead = ahead.iter().any(|other| other.node != *node);
+            let same = ahead.iter_mut().find(|other| other.node == *node);
+            let free = match &same {
+                Some(same) => !same.blocked && quick,
+                None => true,
+            };
+            let starts = free && !(local_ahead && others_ahead);
+            let submitted = match std::mem::replace(state, NodeWork::Submitted) {
+                NodeWork::Submitted => true,
+                NodeWork::Waiting(action) if starts => {
+                    started.push(Start {
+                        seq: *seq,
+                        node: *node,
+                        cost: *cost,
+                        action: *action,
+                    });
+                    true
+                }
+                waiting @ NodeWork::Waiting(_) => {
+                    *state = waiting;
+                    false
+                }
+            };
+            let blocked = !submitted || !quick;
+            match same {
+                Some(same) => same.blocked |= blocked,
+                None => ahead.push(Ahead {
+                    node: *node,
+                    blocked,
+                }),
+            }
+        }
+        started
+    }
+}

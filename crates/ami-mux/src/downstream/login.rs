@@ -1,0 +1,258 @@
+//! The time before login: Challenge, Login, Logoff, and nothing else.
+//!
+//! Every failure gives the same reply after one second, which is a timer of this machine. A challenge is good for one
+//! connection, and a connection for one login.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use ami_access::{Principal, Proof, verify};
+use ami_proto::encode::{error, success};
+use ami_proto::{
+    Action, Challenge, ClassSet, ClientActionId, EventMask, ResponseBuilder, parse_event_mask,
+};
+use bytes::Bytes;
+
+use super::session::{EndReason, Login, LoginFault, Phase, Session, SessionEffect, SessionNote};
+use super::surroundings::Surroundings;
+use crate::view::View;
+
+/// How long Asterisk makes a failed login wait.
+const REFUSAL_DELAY: Duration = Duration::from_secs(1);
+
+/// Longest part of a wrong name that is logged; Asterisk has no longer names.
+const USERNAME_BYTES_MAX: usize = 79;
+
+/// A failed login that waits for its second to pass.
+#[derive(Debug)]
+pub(super) struct Refusing {
+    pub(super) at: Instant,
+    reply: Bytes,
+    reason: EndReason,
+}
+
+impl Session {
+    /// An action of a client that is not logged in.
+    pub(super) fn accept_before_login(
+        &mut self,
+        action: &Action,
+        surroundings: &impl Surroundings,
+        now: Instant,
+    ) {
+        let id = action.action_id();
+        let Some(name) = action.name() else {
+            self.write(error(id.as_ref(), "Missing action in request"));
+            return;
+        };
+        if name.is("Login") {
+            self.log_in(action, surroundings, now);
+        } else if name.is("Challenge") {
+            if is_taken(action, surroundings) {
+                self.refuse(
+                    error(id.as_ref(), "Login Already In Use"),
+                    EndReason::LoginInUse,
+                    now,
+                );
+            } else {
+                let reply = self.challenge_reply(action, surroundings);
+                self.write(reply);
+            }
+        } else if name.is("Logoff") {
+            self.log_off(id.as_ref());
+        } else {
+            self.write(error(id.as_ref(), "Permission denied"));
+        }
+    }
+
+    /// Answers Challenge. The value is made once per connection, from a source that cannot be predicted.
+    pub(super) fn challenge_reply(
+        &mut self,
+        action: &Action,
+        surroundings: &impl Surroundings,
+    ) -> Bytes {
+        let id = action.action_id();
+        if !is_md5(action) {
+            return error(id.as_ref(), "Must specify AuthType");
+        }
+        if self.challenge.is_none() {
+            self.challenge = surroundings.challenge_bits().map(Challenge::from_random);
+        }
+        let Some(challenge) = &self.challenge else {
+            return error(id.as_ref(), "No challenge can be made");
+        };
+        ResponseBuilder::new("Success")
+            .action_id(id.as_ref())
+            .text("Challenge", challenge.to_string())
+            .finish()
+    }
+
+    /// Says goodbye and ends.
+    pub(super) fn log_off(&mut self, id: Option<&ClientActionId>) {
+        let reply = ResponseBuilder::new("Goodbye")
+            .action_id(id)
+            .text("Message", "Thanks for all the fish.")
+            .finish();
+        self.write(reply);
+        self.end(EndReason::Logoff);
+    }
+
+    /// The second has passed.
+    pub(super) fn finish_refusal(&mut self) {
+        let Phase::Refusing(refusing) = std::mem::replace(&mut self.phase, Phase::Ended) else {
+            return;
+        };
+        self.write(refusing.reply);
+        self.effects
+            .push_back(SessionEffect::Close(refusing.reason));
+    }
+
+    fn log_in(&mut self, action: &Action, surroundings: &impl Surroundings, now: Instant) {
+        let id = action.action_id();
+        if is_taken(action, surroundings) {
+            self.refuse(
+                error(id.as_ref(), "Login Already In Use"),
+                EndReason::LoginInUse,
+                now,
+            );
+            return;
+        }
+        match self.authenticate(action, surroundings, now) {
+            Ok((principal, view)) => self.open(action, principal, view, surroundings, now),
+            Err(fault) => {
+                let username = action.header("Username").unwrap_or_default();
+                self.note(SessionNote::LoginFailed {
+                    username: printable(username),
+                    fault,
+                });
+                self.refuse(
+                    error(id.as_ref(), "Authentication failed"),
+                    EndReason::LoginFailed,
+                    now,
+                );
+            }
+        }
+    }
+
+    fn authenticate(
+        &self,
+        action: &Action,
+        surroundings: &impl Surroundings,
+        now: Instant,
+    ) -> Result<(Principal, View), LoginFault> {
+        let username = action.header("Username").unwrap_or_default();
+        if surroundings.is_throttled(username, self.start.peer, now) {
+            return Err(LoginFault::Throttled);
+        }
+        let proof = if is_md5(action) {
+            let key = action.header("Key").unwrap_or_default();
+            Proof::Md5 {
+                challenge: self.challenge.as_ref(),
+                key,
+            }
+        } else {
+            Proof::Plain {
+                secret: action.header("Secret").unwrap_or_default(),
+            }
+        };
+        let accounts = surroundings.accounts();
+        let verified = verify(&accounts, username, proof, self.start.peer)
+            .map_err(LoginFault::Denied)
+            .and_then(|principal| {
+                let account = principal.account();
+                let nodes = View::resolve(
+                    &surroundings.directory(),
+                    &account.nodes,
+                    self.settings.node,
+                    principal.node_suffix(),
+                );
+                nodes
+                    .map(|view| (principal, view))
+                    .ok_or(LoginFault::NoNode)
+            });
+        if verified.is_err() {
+            surroundings.login_failed(username, self.start.peer, now);
+        }
+        verified
+    }
+
+    fn open(
+        &mut self,
+        action: &Action,
+        principal: Principal,
+        view: View,
+        surroundings: &impl Surroundings,
+        now: Instant,
+    ) {
+        let id = action.action_id();
+        let account = principal.account();
+        if !surroundings.claim_login(account.name.as_str(), !account.allow_multiple_login) {
+            self.refuse(
+                error(id.as_ref(), "Login Already In Use"),
+                EndReason::LoginInUse,
+                now,
+            );
+            return;
+        }
+        let asked = match action.header("Events") {
+            None | Some(b"") => ClassSet::ALL,
+            Some(text) => match parse_event_mask(text) {
+                EventMask::All => ClassSet::ALL,
+                EventMask::Set(classes) => classes,
+                EventMask::Off | EventMask::Invalid => ClassSet::NONE,
+            },
+        };
+        let label = account
+            .label
+            .as_deref()
+            .map_or_else(|| Arc::clone(&self.settings.label), Into::into);
+        let login = Login {
+            interest: account.read.intersection(asked),
+            label: view.single().is_none().then_some(label),
+            view,
+            principal,
+        };
+        self.challenge = None;
+        self.write(success(id.as_ref(), "Authentication accepted"));
+        let (nodes, interest) = (login.view.nodes().to_vec(), login.interest);
+        self.phase = Phase::Open(Box::new(login));
+        self.effects.push_back(SessionEffect::LoggedIn {
+            nodes: nodes.clone(),
+            interest,
+        });
+        for node in nodes {
+            self.tell_booted(node, surroundings, now);
+        }
+    }
+
+    fn refuse(&mut self, reply: Bytes, reason: EndReason, now: Instant) {
+        self.phase = Phase::Refusing(Refusing {
+            at: now + REFUSAL_DELAY,
+            reply,
+            reason,
+        });
+    }
+}
+
+/// Whether the account named allows one session only, and has it.
+fn is_taken(action: &Action, surroundings: &impl Surroundings) -> bool {
+    let username = action.header("Username").unwrap_or_default();
+    let accounts = surroundings.accounts();
+    accounts.find(username).is_some_and(|account| {
+        !account.allow_multiple_login && surroundings.is_logged_in(account.name.as_str())
+    })
+}
+
+fn is_md5(action: &Action) -> bool {
+    action
+        .header("AuthType")
+        .is_some_and(|kind| kind.eq_ignore_ascii_case(b"MD5"))
+}
+
+/// What a client sent, fit for a log line.
+fn printable(bytes: &[u8]) -> String {
+    bytes
+        .get(..bytes.len().min(USERNAME_BYTES_MAX))
+        .unwrap_or_default()
+        .escape_ascii()
+        .to_string()
+}

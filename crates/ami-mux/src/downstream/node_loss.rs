@@ -1,0 +1,130 @@
+//! What a node's coming and going means for a session that sees it.
+//!
+//! A session of one node does as its rule says: by default it is closed once its actions are answered, so that its client
+//! does what it does when an Asterisk restarts. A session of several is told by an event.
+
+use std::time::Instant;
+
+use ami_access::OnNodeLoss;
+use ami_proto::rewrite::label;
+use ami_proto::{Class, ClassSet, EventBuilder};
+
+use super::session::{EndReason, Login, Phase, Session, SessionEffect};
+use super::surroundings::Surroundings;
+use crate::ids::NodeId;
+
+impl Session {
+    pub(super) fn on_node_down(
+        &mut self,
+        node: NodeId,
+        surroundings: &impl Surroundings,
+        now: Instant,
+    ) {
+        let Phase::Open(login) = &self.phase else {
+            return;
+        };
+        if !login.view.contains(node) {
+            return;
+        }
+        if login.view.single().is_none() {
+            self.tell(node, "NodeDown", surroundings);
+            return;
+        }
+        let rule = login
+            .principal
+            .account()
+            .on_node_loss
+            .unwrap_or(self.settings.on_node_loss);
+        match rule {
+            OnNodeLoss::Close | OnNodeLoss::Refuse => {
+                self.end_after_line(EndReason::NodeLost);
+                self.advance(surroundings, now);
+            }
+            OnNodeLoss::Keep => {}
+        }
+    }
+
+    pub(super) fn on_node_up(&mut self, node: NodeId, surroundings: &impl Surroundings) {
+        let Phase::Open(login) = &self.phase else {
+            return;
+        };
+        if login.view.contains(node) && login.view.single().is_none() {
+            self.tell(node, "NodeUp", surroundings);
+        }
+    }
+
+    pub(super) fn on_node_booted(
+        &mut self,
+        node: NodeId,
+        surroundings: &impl Surroundings,
+        now: Instant,
+    ) {
+        self.tell_booted(node, surroundings, now);
+    }
+
+    /// Gives the FullyBooted of a node that has booted, in the form that Asterisk gives at a login.
+    pub(super) fn tell_booted(
+        &mut self,
+        node: NodeId,
+        surroundings: &impl Surroundings,
+        now: Instant,
+    ) {
+        let Phase::Open(login) = &self.phase else {
+            return;
+        };
+        let directory = surroundings.directory();
+        let Some(entry) = directory.entry(node) else {
+            return;
+        };
+        let Some(booted) = entry.status.booted else {
+            return;
+        };
+        if !login.view.contains(node) || !wants_system(login) {
+            return;
+        }
+        let passed = now.saturating_duration_since(booted.heard);
+        let uptime = (booted.uptime + passed).as_secs().to_string();
+        let since_reload = (booted.since_reload + passed).as_secs().to_string();
+        let event = EventBuilder::new("FullyBooted")
+            .text("Privilege", "system,all")
+            .text("Uptime", uptime)
+            .text("LastReload", since_reload)
+            .text("Status", "Fully Booted")
+            .finish();
+        let event = login
+            .label
+            .as_ref()
+            .map_or_else(|| event.clone(), |name| label(&event, name, &entry.name));
+        self.write(event);
+    }
+
+    fn tell(&mut self, node: NodeId, name: &str, surroundings: &impl Surroundings) {
+        let Phase::Open(login) = &self.phase else {
+            return;
+        };
+        if !wants_system(login) {
+            return;
+        }
+        let directory = surroundings.directory();
+        let Some(entry) = directory.entry(node) else {
+            return;
+        };
+        let bytes = EventBuilder::new(name)
+            .text("Privilege", "system,all")
+            .text("Reason", entry.status.reason.as_bytes())
+            .finish();
+        let bytes = label(
+            &bytes,
+            login.label.as_deref().unwrap_or("Node"),
+            &entry.name,
+        );
+        self.effects.push_back(SessionEffect::Write {
+            bytes: smallvec::smallvec![bytes],
+            event: true,
+        });
+    }
+}
+
+fn wants_system(login: &Login) -> bool {
+    login.interest.covers(ClassSet::of(Class::System))
+}

@@ -1,0 +1,493 @@
+//! The machine of one client connection.
+//!
+//! Bytes, mail of the nodes and time come in; what is to be done comes out of [`Session::poll_effect`]. Invariants: nothing
+//! goes up before it is authorised; each accepted action gets exactly one final answer, in order (I3); an event is given out
+//! only if all its classes are in the mask at that moment (I8).
+
+use std::collections::VecDeque;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use ami_access::{Denied, OnNodeLoss, Principal, Refusal};
+use ami_proto::banner::greeting;
+use ami_proto::{ActionDecoder, AmiVersion, ClassSet, Slices};
+use bytes::{Bytes, BytesMut};
+use smallvec::smallvec;
+
+use super::gate::EventGate;
+use super::line::{Work, WorkLine};
+use super::login::Refusing;
+use super::surroundings::Surroundings;
+use crate::ids::{NodeId, SessionId};
+use crate::mail::Mail;
+use crate::upstream::Submission;
+use crate::view::View;
+
+/// Limits and names that hold for every session of a listener.
+#[derive(Clone, Debug)]
+pub struct SessionSettings {
+    /// Accepted and unfinished actions, at most; further ones wait in the client's socket.
+    pub inflight_max: usize,
+    /// Deadline of an action, from its turn to its writing and again to its answer.
+    pub action_deadline: Duration,
+    /// How long a list holds the events of its node.
+    pub list_deadline: Duration,
+    /// How long any other action holds them.
+    pub event_hold_max: Duration,
+    /// Until then a client must have logged in.
+    pub auth_timeout: Duration,
+    /// Name of the label header of events, on sessions of several nodes.
+    pub label: Arc<str>,
+    /// Names of the headers that choose a node.
+    pub select: Arc<[String]>,
+    /// The node that the listener is bound to.
+    pub node: Option<NodeId>,
+    /// A configured greeting version.
+    pub greeting_version: Option<AmiVersion>,
+    /// The listener's rule for single-node sessions whose node is lost.
+    pub on_node_loss: OnNodeLoss,
+}
+
+/// Who connected.
+#[derive(Clone, Copy, Debug)]
+pub struct SessionStart {
+    /// Its id.
+    pub id: SessionId,
+    /// Its address.
+    pub peer: IpAddr,
+}
+
+/// Why a session ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EndReason {
+    /// The client said Logoff.
+    Logoff,
+    /// The client closed its side, and everything it sent before is answered.
+    PeerClosed,
+    /// No login in time.
+    AuthTimeout,
+    /// Wrong credentials.
+    LoginFailed,
+    /// The account allows one session, and has it.
+    LoginInUse,
+    /// The session's only node was lost.
+    NodeLost,
+    /// The listener's node is away and its rule is to refuse.
+    NodeAway,
+    /// amiplex is stopping.
+    Draining,
+}
+
+/// What the driver has to do.
+#[derive(Debug)]
+pub enum SessionEffect {
+    /// Bytes for the client. `event` tells which budget they count in.
+    Write {
+        /// The bytes.
+        bytes: Slices,
+        /// They are a broadcast event.
+        event: bool,
+    },
+    /// Hand this to the node.
+    Submit(NodeId, Box<Submission<()>>),
+    /// Logged in: register it and subscribe it to its nodes.
+    LoggedIn {
+        /// Nodes of its view.
+        nodes: Vec<NodeId>,
+        /// Classes that it wants now.
+        interest: ClassSet,
+    },
+    /// It wants other classes now.
+    Interest(ClassSet),
+    /// Write what is left, then close.
+    Close(EndReason),
+    /// Something worth a log line or a count.
+    Note(SessionNote),
+}
+
+/// Why a login failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LoginFault {
+    /// Credentials, account or address.
+    Denied(Denied),
+    /// Account, listener and login name leave no node.
+    NoNode,
+    /// Too many failures before.
+    Throttled,
+}
+
+/// What refused an action before it went anywhere.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RefusalKind {
+    /// The account's rights, or a check inside the action.
+    Access(Refusal),
+    /// It cannot be decided where it should go.
+    Route,
+}
+
+/// What an operator may want to know.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SessionNote {
+    /// A login failed.
+    LoginFailed {
+        /// The name that was tried, cut and escaped.
+        username: String,
+        /// Why; never told to the client.
+        fault: LoginFault,
+    },
+    /// An action was refused here.
+    Refused {
+        /// Its name.
+        action: String,
+        /// The reply's message.
+        message: String,
+        /// What refused it.
+        kind: RefusalKind,
+    },
+    /// An event was not in the mask any more when its turn came.
+    EventDiscarded,
+}
+
+/// What is known of a session that is logged in.
+#[derive(Debug)]
+pub(super) struct Login {
+    pub(super) principal: Principal,
+    pub(super) view: View,
+    /// What the client asked for, within what it may read.
+    pub(super) interest: ClassSet,
+    pub(super) label: Option<Arc<str>>,
+}
+
+/// Where a session is in its life.
+#[derive(Debug)]
+pub(super) enum Phase {
+    /// Only Login, Challenge and Logoff are allowed.
+    Unauthenticated { until: Instant },
+    /// The second of a failed login runs.
+    Refusing(Refusing),
+    /// Logged in.
+    Open(Box<Login>),
+    /// It ends; nothing is read any more.
+    Ended,
+}
+
+/// The machine.
+#[derive(Debug)]
+pub struct Session {
+    pub(super) start: SessionStart,
+    pub(super) settings: Arc<SessionSettings>,
+    pub(super) phase: Phase,
+    pub(super) decoder: ActionDecoder,
+    pub(super) challenge: Option<ami_proto::Challenge>,
+    pub(super) line: WorkLine,
+    pub(super) gate: EventGate,
+    /// Set once no more input is taken; the session ends when its line is empty.
+    pub(super) ending: Option<EndReason>,
+    pub(super) effects: VecDeque<SessionEffect>,
+}
+
+impl Session {
+    /// The version of the greeting when neither the configuration nor any node has one yet.
+    pub const FALLBACK_VERSION: AmiVersion = AmiVersion::new(5, 0, 0);
+
+    /// A new connection: greets it, or closes it at once when its node is down and the rule says `refuse`.
+    pub fn new(
+        start: SessionStart,
+        settings: Arc<SessionSettings>,
+        surroundings: &impl Surroundings,
+        now: Instant,
+    ) -> Self {
+        let directory = surroundings.directory();
+        let mut session = Self {
+            start,
+            phase: Phase::Unauthenticated {
+                until: now + settings.auth_timeout,
+            },
+            settings,
+            decoder: ActionDecoder::new(),
+            challenge: None,
+            line: WorkLine::default(),
+            gate: EventGate::default(),
+            ending: None,
+            effects: VecDeque::new(),
+        };
+        let bound = session.settings.node.and_then(|node| directory.entry(node));
+        if session.settings.on_node_loss == OnNodeLoss::Refuse
+            && bound.is_some_and(|entry| !entry.status.is_up())
+        {
+            session.end(EndReason::NodeAway);
+            return session;
+        }
+        let version = session
+            .settings
+            .greeting_version
+            .or_else(|| match session.settings.node {
+                Some(node) => directory.lowest_version(std::iter::once(node)),
+                None => directory.lowest_version(directory.ids()),
+            });
+        session.write(greeting(&version.unwrap_or(Self::FALLBACK_VERSION)));
+        session
+    }
+
+    /// The next thing to do.
+    pub fn poll_effect(&mut self) -> Option<SessionEffect> {
+        self.effects.pop_front()
+    }
+
+    /// Whether the driver may read from the client. False pushes back on this client alone, through TCP.
+    pub fn wants_input(&self) -> bool {
+        let busy = self.line.len() >= self.inflight_max();
+        self.ending.is_none()
+            && !busy
+            && matches!(self.phase, Phase::Unauthenticated { .. } | Phase::Open(_))
+    }
+
+    /// Takes whole actions from `buffer` while the session may take more. To be called again when it may.
+    pub fn client_input(
+        &mut self,
+        buffer: &mut BytesMut,
+        surroundings: &impl Surroundings,
+        now: Instant,
+    ) {
+        while self.wants_input() {
+            let Some(incoming) = self.decoder.decode(buffer) else {
+                break;
+            };
+            self.accept(incoming, surroundings, now);
+            self.advance(surroundings, now);
+        }
+    }
+
+    /// The client closed its side. What it sent before is still answered.
+    pub fn client_eof(&mut self) {
+        match self.phase {
+            Phase::Refusing(_) => self.end(EndReason::PeerClosed),
+            Phase::Unauthenticated { .. } | Phase::Open(_) => {
+                self.end_after_line(EndReason::PeerClosed);
+            }
+            Phase::Ended => {}
+        }
+    }
+
+    /// A note of a node.
+    pub fn mail(&mut self, mail: Mail, surroundings: &impl Surroundings, now: Instant) {
+        match mail {
+            Mail::Written { node, seq, list } => {
+                let hold = if list {
+                    self.settings.list_deadline
+                } else {
+                    self.settings.event_hold_max
+                };
+                self.gate.close(node, seq, now + hold);
+            }
+            Mail::Reply {
+                node,
+                seq,
+                bytes,
+                last,
+                list,
+            } => {
+                if !self.line.awaits(seq) {
+                    return;
+                }
+                if list && !last {
+                    self.gate
+                        .extend(node, seq, now + self.settings.list_deadline);
+                }
+                self.effects.push_back(SessionEffect::Write {
+                    bytes,
+                    event: false,
+                });
+                if last {
+                    self.line.finish(seq);
+                    self.gate.open(node, seq);
+                    self.pass_events();
+                    self.advance(surroundings, now);
+                }
+            }
+            Mail::Event(event) => {
+                if let Some(event) = self.gate.admit(event) {
+                    self.give_event(&event);
+                }
+            }
+            Mail::NodeUp(node) => self.on_node_up(node, surroundings),
+            Mail::NodeBooted(node) => self.on_node_booted(node, surroundings, now),
+            Mail::NodeDown(node) => self.on_node_down(node, surroundings, now),
+        }
+    }
+
+    /// Time has reached [`Session::poll_timeout`].
+    pub fn handle_timeout(&mut self, surroundings: &impl Surroundings, now: Instant) {
+        self.gate.expire(now);
+        self.pass_events();
+        match &self.phase {
+            Phase::Unauthenticated { until } if *until <= now => self.end(EndReason::AuthTimeout),
+            Phase::Refusing(refusing) if refusing.at <= now => self.finish_refusal(),
+            Phase::Unauthenticated { .. } | Phase::Refusing(_) | Phase::Open(_) | Phase::Ended => {}
+        }
+        self.advance(surroundings, now);
+    }
+
+    /// When [`Session::handle_timeout`] must be called at the latest.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        let phase = match &self.phase {
+            Phase::Unauthenticated { until } => Some(*until),
+            Phase::Refusing(refusing) => Some(refusing.at),
+            Phase::Open(_) | Phase::Ended => None,
+        };
+        [phase, self.gate.next_expiry()].into_iter().flatten().min()
+    }
+
+    /// amiplex stops: nothing more is taken, and the session ends when what it has is answered.
+    pub fn drain(&mut self) {
+        self.end_after_line(EndReason::Draining);
+    }
+
+    /// Bytes of events that wait behind an answer; they count in the event budget.
+    pub fn held_event_bytes(&self) -> usize {
+        self.gate.held_bytes()
+    }
+
+    /// Accepted and unfinished actions.
+    pub fn inflight(&self) -> usize {
+        self.line.len()
+    }
+
+    /// Whether it is over.
+    pub fn is_ended(&self) -> bool {
+        matches!(self.phase, Phase::Ended)
+    }
+
+    /// The login, once there is one.
+    pub fn principal(&self) -> Option<&Principal> {
+        match &self.phase {
+            Phase::Open(login) => Some(&login.principal),
+            Phase::Unauthenticated { .. } | Phase::Refusing(_) | Phase::Ended => None,
+        }
+    }
+
+    /// Runs what is at the front and answered here, then starts what may start.
+    pub(super) fn advance(&mut self, surroundings: &impl Surroundings, now: Instant) {
+        while let Some(work) = self.line.take_local() {
+            match work {
+                Work::Ready(bytes) => self.write(bytes),
+                Work::Local(action) => self.run_local(action, surroundings),
+                Work::Node { .. } => {}
+            }
+            if matches!(self.phase, Phase::Ended) {
+                return;
+            }
+        }
+        self.start_work(now);
+        if self.line.is_empty()
+            && let Some(reason) = self.ending
+        {
+            self.end(reason);
+        }
+    }
+
+    fn start_work(&mut self, now: Instant) {
+        let Phase::Open(login) = &self.phase else {
+            return;
+        };
+        let label = login.label.clone();
+        let strip: Arc<[String]> = if label.is_some() {
+            Arc::clone(&self.settings.select)
+        } else {
+            Arc::from([])
+        };
+        let variables: Arc<[String]> = login.principal.account().setvars.clone().into();
+        for start in self.line.start() {
+            let originates = start
+                .action
+                .action()
+                .name()
+                .is_some_and(|name| name.is("Originate"));
+            let submission = Submission {
+                reply_to: (),
+                session: self.start.id,
+                seq: start.seq,
+                action: start.action,
+                cost: start.cost,
+                label: label.clone(),
+                strip: Arc::clone(&strip),
+                variables: if originates {
+                    Arc::clone(&variables)
+                } else {
+                    Arc::from([])
+                },
+                deadline: now + self.settings.action_deadline,
+            };
+            self.effects
+                .push_back(SessionEffect::Submit(start.node, Box::new(submission)));
+        }
+    }
+
+    pub(super) fn write(&mut self, bytes: Bytes) {
+        if !bytes.is_empty() {
+            self.effects.push_back(SessionEffect::Write {
+                bytes: smallvec![bytes],
+                event: false,
+            });
+        }
+    }
+
+    pub(super) fn note(&mut self, note: SessionNote) {
+        self.effects.push_back(SessionEffect::Note(note));
+    }
+
+    /// Ends now; what is queued for the client is still written.
+    pub(super) fn end(&mut self, reason: EndReason) {
+        if !matches!(self.phase, Phase::Ended) {
+            self.phase = Phase::Ended;
+            self.effects.push_back(SessionEffect::Close(reason));
+        }
+    }
+
+    /// Takes no more input, and ends when everything accepted is answered.
+    pub(super) fn end_after_line(&mut self, reason: EndReason) {
+        if self.line.is_empty() {
+            self.end(reason);
+        } else {
+            self.ending.get_or_insert(reason);
+        }
+    }
+
+    fn inflight_max(&self) -> usize {
+        let own = match &self.phase {
+            Phase::Open(login) => login.principal.account().inflight,
+            Phase::Unauthenticated { .. } | Phase::Refusing(_) | Phase::Ended => None,
+        };
+        own.and_then(|own| usize::try_from(own).ok())
+            .unwrap_or(self.settings.inflight_max)
+            .max(1)
+    }
+
+    fn pass_events(&mut self) {
+        while let Some(event) = self.gate.pass() {
+            self.give_event(&event);
+        }
+    }
+
+    fn give_event(&mut self, event: &crate::event::NodeEvent) {
+        let Phase::Open(login) = &self.phase else {
+            return;
+        };
+        if !login.view.contains(event.node()) || !event.visible_to(login.interest) {
+            self.note(SessionNote::EventDiscarded);
+            return;
+        }
+        if !login.principal.account().event_filters.admit(event.plain()) {
+            return;
+        }
+        let bytes = login
+            .label
+            .as_ref()
+            .map_or_else(|| event.plain().clone(), |name| event.labelled(name));
+        self.effects.push_back(SessionEffect::Write {
+            bytes: smallvec![bytes],
+            event: true,
+        });
+    }
+}

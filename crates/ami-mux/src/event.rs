@@ -1,0 +1,68 @@
+//! An event of a node, as it is shared by every session that may see it.
+//!
+//! Made once by the node's machine, never changed afterwards. Invariants: the bytes are a copy of the event alone (a
+//! waiting event never pins a read buffer), no wire ActionID is left in them, and there are at most two renderings
+//! for the default label (I7 of ARCHITECTURE.md).
+
+use std::sync::OnceLock;
+
+use ami_proto::rewrite::label;
+use ami_proto::{ClassSet, Frame};
+use bytes::Bytes;
+
+use crate::ids::NodeId;
+
+/// A broadcast event of one node.
+#[derive(Debug)]
+pub struct NodeEvent {
+    node: NodeId,
+    node_name: std::sync::Arc<str>,
+    classes: Option<ClassSet>,
+    plain: Bytes,
+    labelled: OnceLock<(Box<str>, Bytes)>,
+}
+
+impl NodeEvent {
+    /// Classifies `frame` by its *first* `Privilege` header: what a UserEvent's author wrote further down is text.
+    pub fn new(node: NodeId, node_name: std::sync::Arc<str>, frame: &Frame, bytes: Bytes) -> Self {
+        let classes = frame
+            .header("Privilege")
+            .and_then(ClassSet::parse_privilege);
+        Self {
+            node,
+            node_name,
+            classes,
+            plain: bytes,
+            labelled: OnceLock::new(),
+        }
+    }
+
+    /// The node it came from.
+    pub fn node(&self) -> NodeId {
+        self.node
+    }
+
+    /// Bytes of the event as its node sent it.
+    pub fn plain(&self) -> &Bytes {
+        &self.plain
+    }
+
+    /// The event rule of Asterisk: every class of the event must be in `mask`. An event without a known class is
+    /// for those who see everything.
+    pub fn visible_to(&self, mask: ClassSet) -> bool {
+        self.classes
+            .map_or(mask == ClassSet::ALL, |needed| mask.covers(needed))
+    }
+
+    /// The rendering with `name: <node>` as its last header, made once for the first name asked for.
+    pub fn labelled(&self, name: &str) -> Bytes {
+        let (made_for, bytes) = self
+            .labelled
+            .get_or_init(|| (name.into(), label(&self.plain, name, &self.node_name)));
+        if &**made_for == name {
+            bytes.clone()
+        } else {
+            label(&self.plain, name, &self.node_name)
+        }
+    }
+}

@@ -1,0 +1,24 @@
+//! The upstream side: all that amiplex knows and does about one node.
+//!
+//! [`Node`] is the machine; one task owns it. Its parts, in the order in which an action meets them:
+//! [`queue`] (its session's fair turn), [`dispatch`] (which lane), [`pending`] (registered, then written), [`reply`] (what a
+//! frame means for it), [`async_ids`] (what outlives the answer). [`lane`] and [`login`] are one connection's life;
+//! [`keepalive`], [`inquiry`] and [`timers`] are what amiplex does on its own account.
+
+mod async_ids;
+mod dispatch;
+mod events;
+mod inquiry;
+mod keepalive;
+mod lane;
+mod login;
+mod node;
+mod pending;
+mod queue;
+mod reply;
+mod settings;
+mod timers;
+
+pub use lane::{LaneLoss, LaneRole};
+pub use node::{ActionEnd, Node, NodeEffect, NodeFigures, NodeNote, Submission};
+pub use settings::NodeSettings;

@@ -1,0 +1,352 @@
+//! Which lane takes which waiting action.
+//!
+//! Quick actions share lanes up to a depth; a slow one has a lane to itself while it runs, and at least one lane is kept
+//! from the slow ones; blocking ones have lanes of their own. A session with answers outstanding stays on their lane.
+//! Whatever cannot be placed waits in its turn, and a lane is opened for it while the bounds allow.
+
+use std::time::Instant;
+
+use ami_access::{Cost, Irregular, ListForm};
+use ami_proto::encode::error;
+use ami_proto::rewrite::upstream_action;
+use ami_proto::{EchoedIds, EncodeError, Slices, WireActionId};
+
+use super::async_ids::Original;
+use super::lane::LaneRole;
+use super::node::{Node, NodeEffect, Submission};
+use super::pending::{Awaiting, Client, Owner, Pending, PendingKey};
+use super::settings::NodeSettings;
+use crate::ids::{LaneId, SessionId};
+use crate::mail::Mail;
+use crate::outcome::{Cause, Failure, Outcome};
+
+impl<R: Clone> Node<R> {
+    /// Writes whatever has its turn and a lane.
+    pub(super) fn dispatch(&mut self, now: Instant) {
+        if self.queue.len() == 0 || !self.status.is_up() {
+            return;
+        }
+        self.dispatch_quick(now);
+        self.dispatch_alone(Cost::Slow, now);
+        self.dispatch_alone(Cost::Blocking, now);
+    }
+
+    /// Bound and unbound sessions take turns on each lane, so that neither starves the other.
+    fn dispatch_quick(&mut self, now: Instant) {
+        let ids: Vec<LaneId> = self.lanes.keys().copied().collect();
+        loop {
+            let mut written = false;
+            for id in &ids {
+                if let Some(session) = self.next_bound(*id, now) {
+                    self.write_front(session, *id, now);
+                    written = true;
+                }
+            }
+            if let Some(lane) = self.roomiest_lane(now)
+                && let Some(session) = self.queue.next_in_rotation(Cost::Quick)
+            {
+                self.write_front(session, lane, now);
+                written = true;
+            }
+            if !written {
+                break;
+            }
+        }
+        let waiting = self.queue.rotation_len(Cost::Quick);
+        if waiting > 0 {
+            self.open_for(LaneRole::Action, 1, now);
+        }
+    }
+
+    fn next_bound(&mut self, id: LaneId, now: Instant) -> Option<SessionId> {
+        let depth = self.settings.depth;
+        let lane = self.lanes.get_mut(&id)?;
+        if lane.bound.is_empty() || !lane.has_room(depth, now) {
+            return None;
+        }
+        while let Some(session) = lane.bound.pop_front() {
+            if self.queue.front_cost(session) == Some(Cost::Quick) {
+                return Some(session);
+            }
+        }
+        None
+    }
+
+    fn roomiest_lane(&self, now: Instant) -> Option<LaneId> {
+        if self.queue.rotation_len(Cost::Quick) == 0 {
+            return None;
+        }
+        self.lanes
+            .values()
+            .filter(|lane| lane.has_room(self.settings.depth, now))
+            .min_by_key(|lane| lane.written.len())
+            .map(|lane| lane.id)
+    }
+
+    fn dispatch_alone(&mut self, cost: Cost, now: Instant) {
+        let role = if cost == Cost::Blocking {
+            LaneRole::Blocking
+        } else {
+            LaneRole::Action
+        };
+        while self.queue.rotation_len(cost) > 0 {
+            let Some(lane) = self.lane_for_itself(role) else {
+                break;
+            };
+            let Some(session) = self.queue.next_in_rotation(cost) else {
+                break;
+            };
+            self.write_front(session, lane, now);
+        }
+        let waiting = self.queue.rotation_len(cost);
+        if waiting > 0 {
+            self.open_for(role, waiting, now);
+        }
+    }
+
+    fn lane_for_itself(&self, role: LaneRole) -> Option<LaneId> {
+        if role == LaneRole::Action {
+            let alone = self
+                .lanes
+                .values()
+                .filter(|lane| lane.role == role && lane.exclusive)
+                .count();
+            if alone >= self.settings.lanes_max.saturating_sub(1).max(1) {
+                return None;
+            }
+        }
+        self.lanes
+            .values()
+            .find(|lane| lane.role == role && lane.is_idle())
+            .map(|lane| lane.id)
+    }
+
+    /// Opens lanes for `waiting` actions that found none, within the bounds.
+    fn open_for(&mut self, role: LaneRole, waiting: usize, now: Instant) {
+        let max = match role {
+            LaneRole::Event => return,
+            LaneRole::Action => self.settings.lanes_max,
+            LaneRole::Blocking => self.settings.blocking_max,
+        };
+        let of_role = self.lanes.values().filter(|lane| lane.role == role);
+        let (all, opening) = of_role.fold((0, 0), |(all, opening), lane| {
+            (
+                all + 1,
+                if lane.is_ready() {
+                    opening
+                } else {
+                    opening + 1
+                },
+            )
+        });
+        let wanted = waiting.saturating_sub(opening).min(max.saturating_sub(all));
+        // While lanes fail to open, one at a time is tried, with the driver's backoff.
+        let wanted = if self.action_attempt > 0 {
+            wanted.min(usize::from(opening == 0))
+        } else {
+            wanted
+        };
+        for _ in 0..wanted {
+            self.open_lane(role, self.action_attempt, now);
+        }
+    }
+
+    /// Keeps the least number of action lanes open.
+    pub(super) fn keep_minimum(&mut self, now: Instant) {
+        let have = self
+            .lanes
+            .values()
+            .filter(|lane| lane.role == LaneRole::Action)
+            .count();
+        for _ in have..self.settings.lanes_min {
+            self.open_lane(LaneRole::Action, self.action_attempt, now);
+        }
+    }
+
+    /// Registers the session's front action and queues its bytes on `lane`.
+    fn write_front(&mut self, session: SessionId, lane: LaneId, now: Instant) {
+        let Some(submission) = self.queue.take(session, lane) else {
+            return;
+        };
+        if async_event(&submission).is_some() && self.async_ids.len() >= NodeSettings::ASYNC_MAX {
+            let failure = Failure {
+                outcome: Outcome::NotSent,
+                cause: Cause::TooManyPending,
+            };
+            self.refuse(submission, failure);
+            self.queue.finished(session);
+            return;
+        }
+        self.write(submission, lane, now);
+        if self.queue.has_waiting(session)
+            && let Some(lane) = self.lanes.get_mut(&lane)
+        {
+            lane.bound.push_back(session);
+        }
+    }
+
+    fn write(&mut self, submission: Submission<R>, id: LaneId, now: Instant) {
+        let own_time = submission
+            .action
+            .own_time()
+            .map_or(self.settings.action_deadline, |own| {
+                (own + NodeSettings::OWN_TIME_MARGIN).max(self.settings.action_deadline)
+            });
+        let list = submission.action.list();
+        let client = Client {
+            reply_to: submission.reply_to.clone(),
+            session: submission.session,
+            seq: submission.seq,
+            action_id: submission.action.action().action_id(),
+            label: submission.label.clone(),
+            action_name: submission
+                .action
+                .action()
+                .name()
+                .map(ToString::to_string)
+                .unwrap_or_default()
+                .into(),
+        };
+        let starts_at = self.lanes.get(&id).map_or(0, super::lane::Lane::position);
+        let key = self.pending.insert(Pending {
+            lane: id,
+            owner: Owner::Client(client),
+            awaiting: Awaiting::Response,
+            list,
+            starts_at,
+            written: now,
+            deadline: now + own_time,
+            expired: false,
+            by_order: matches!(list, ListForm::Irregular(Irregular::Uncorrelatable)),
+        });
+        match self.encode(&submission, key) {
+            Ok(bytes) => self.queue_on_lane(submission, key, id, bytes, now),
+            Err(_) => self.unencodable(submission, key),
+        }
+    }
+
+    fn encode(
+        &mut self,
+        submission: &Submission<R>,
+        key: PendingKey,
+    ) -> Result<Slices, EncodeError> {
+        let strip = stripped(submission);
+        let action = submission.action.action();
+        let setvars: Vec<(&str, &[u8])> = submission
+            .variables
+            .iter()
+            .map(|value| ("Variable", value.as_bytes()))
+            .collect();
+        let wire: WireActionId = self.pending.wire_id(key);
+        match upstream_action(action, Some(&wire), &strip, &setvars) {
+            Err(EncodeError::TooManyLines) => {
+                // 128 headers of the client leave no room for ours: the lane is its own, and order tells.
+                let bytes = upstream_action(action, None, &strip, &setvars)?;
+                if let Some(pending) = self.pending.entry_mut(key) {
+                    pending.by_order = true;
+                }
+                Ok(bytes)
+            }
+            other => other,
+        }
+    }
+
+    fn queue_on_lane(
+        &mut self,
+        submission: Submission<R>,
+        key: PendingKey,
+        id: LaneId,
+        bytes: Slices,
+        now: Instant,
+    ) {
+        let list = matches!(submission.action.list(), ListForm::List { .. });
+        if let Some((original, expires)) = self.async_original(&submission, now) {
+            self.async_ids.insert(key, original, expires);
+            self.arm(expires);
+        }
+        self.effects.push_back(NodeEffect::Deliver(
+            submission.reply_to,
+            Mail::Written {
+                node: self.settings.id,
+                seq: submission.seq,
+                list,
+            },
+        ));
+        if let Some(pending) = self.pending.entry(key) {
+            let deadline = pending.deadline;
+            self.arm(deadline);
+        }
+        if let Some(lane) = self.lanes.get_mut(&id) {
+            if lane.written.is_empty() {
+                lane.head_since = now;
+            }
+            lane.exclusive = submission.cost != Cost::Quick;
+            lane.last_used = now;
+            lane.written.push_back(key);
+            lane.queue_bytes(bytes);
+        }
+    }
+
+    /// Nothing that passed the decoder's limits comes here; still, such an action ends with an answer.
+    fn unencodable(&mut self, submission: Submission<R>, key: PendingKey) {
+        if let Some(pending) = self.pending.remove(key) {
+            self.release_turn(&pending.owner);
+        }
+        let action_id = submission.action.action().action_id();
+        let bytes = error(action_id.as_ref(), "Failed to parse message: line too long");
+        self.effects.push_back(NodeEffect::Deliver(
+            submission.reply_to,
+            Mail::Reply {
+                node: self.settings.id,
+                seq: submission.seq,
+                bytes: smallvec::smallvec![bytes],
+                last: true,
+                list: false,
+            },
+        ));
+    }
+
+    fn async_original(
+        &self,
+        submission: &Submission<R>,
+        now: Instant,
+    ) -> Option<(Original, Instant)> {
+        let event = async_event(submission)?;
+        let action = submission.action.action();
+        let original = if event == "UserEvent" {
+            Original::Echo(EchoedIds::with_stripped(action, &stripped(submission)))
+        } else {
+            Original::ActionId {
+                event,
+                id: action.action_id(),
+            }
+        };
+        let own = submission
+            .action
+            .own_time()
+            .unwrap_or(NodeSettings::ORIGINATE_TIMEOUT);
+        Some((original, now + own + NodeSettings::ASYNC_MARGIN))
+    }
+}
+
+/// Headers that are not the node's business.
+fn stripped<R>(submission: &Submission<R>) -> Vec<&str> {
+    let mut strip: Vec<&str> = submission.strip.iter().map(String::as_str).collect();
+    strip.push("SuppressEvents");
+    strip
+}
+
+/// The broadcast event in which the node will repeat the action's ActionID, if any.
+fn async_event<R>(submission: &Submission<R>) -> Option<&'static str> {
+    if submission.action.is_async_originate() {
+        return Some("OriginateResponse");
+    }
+    let name = submission.action.action().name()?;
+    if name.is("UserEvent") {
+        Some("UserEvent")
+    } else if name.is("SIPqualifypeer") {
+        Some("SIPQualifyPeerDone")
+    } else {
+        None
+    }
+}

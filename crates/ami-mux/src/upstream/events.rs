@@ -1,0 +1,110 @@
+//! What comes on the event lane and is no answer: the node's broadcast events.
+//!
+//! Everything here is untrusted text. Only three events may carry a wire id of ours; any other such id is removed,
+//! counted, and the event is still delivered.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use ami_proto::action_id::is_wire_action_id;
+use ami_proto::rewrite::{join, remove_wire_action_id};
+use ami_proto::{Class, ClassSet, Frame, FrameKind, Slices};
+use bytes::Bytes;
+use smallvec::smallvec;
+
+use super::node::{Node, NodeNote};
+use crate::directory::{Booted, NodeState};
+use crate::event::NodeEvent;
+
+impl<R: Clone> Node<R> {
+    pub(super) fn on_event(&mut self, frame: &Frame, now: Instant) {
+        if frame.kind() != FrameKind::Event {
+            self.note(NodeNote::ForeignId);
+            return;
+        }
+        let Some(name) = frame.event_name() else {
+            return;
+        };
+        match name {
+            b"FullyBooted" if self.on_fully_booted(frame, now) => return,
+            b"Load" | b"Unload" | b"Reload" => {
+                self.inquiry.commands_changed();
+                self.inquire(now);
+            }
+            _ => {}
+        }
+        if self.is_about_our_login(frame) {
+            return;
+        }
+        let bytes = self.restored(frame);
+        let name = Arc::clone(&self.settings.name);
+        self.publish_event(NodeEvent::new(self.settings.id, name, frame, bytes));
+    }
+
+    /// True when it answers our own login and is for nobody else.
+    fn on_fully_booted(&mut self, frame: &Frame, now: Instant) -> bool {
+        let own = self.status.booted.is_none() && is_login_form(frame);
+        let seconds = |name| {
+            let text = std::str::from_utf8(frame.header(name)?).ok()?;
+            text.parse().ok().map(Duration::from_secs)
+        };
+        self.status.booted = Some(Booted {
+            heard: now,
+            uptime: seconds("Uptime").unwrap_or_default(),
+            since_reload: seconds("LastReload").unwrap_or_default(),
+        });
+        self.status.state = NodeState::Up;
+        self.status.reason = "fully booted".into();
+        self.publish_status();
+        if own {
+            self.effects
+                .push_back(super::NodeEffect::Broadcast(crate::mail::Mail::NodeBooted(
+                    self.settings.id,
+                )));
+        }
+        own
+    }
+
+    /// Security events of the upstream account: amiplex's own comings and goings.
+    fn is_about_our_login(&self, frame: &Frame) -> bool {
+        let security = frame
+            .header("Privilege")
+            .and_then(ClassSet::parse_privilege)
+            .is_some_and(|classes| classes.contains(Class::Security));
+        security
+            && frame.header("AccountID").is_some_and(|account| {
+                account.eq_ignore_ascii_case(self.settings.username.as_bytes())
+            })
+    }
+
+    fn restored(&mut self, frame: &Frame) -> Bytes {
+        let Some(id) = frame.action_id().filter(|id| is_wire_action_id(id)) else {
+            return own_copy(smallvec![frame.bytes().clone()]);
+        };
+        let known = self
+            .pending
+            .key_of(id)
+            .and_then(|key| self.async_ids.restore(key, frame));
+        if known.is_none() {
+            self.note(NodeNote::ForeignId);
+        }
+        own_copy(known.unwrap_or_else(|| remove_wire_action_id(frame)))
+    }
+}
+
+/// A waiting event must not pin the read buffer that it was cut from.
+fn own_copy(slices: Slices) -> Bytes {
+    match slices.as_slice() {
+        [only] => Bytes::copy_from_slice(only),
+        _ => join(slices),
+    }
+}
+
+/// The FullyBooted that answers a login has its `Uptime` before its `Status`; the broadcast one has it after.
+fn is_login_form(frame: &Frame) -> bool {
+    let position = |name: &str| frame.lines().position(|line| line.is(name));
+    match (position("Uptime"), position("Status")) {
+        (Some(uptime), Some(status)) => uptime < status,
+        _ => false,
+    }
+}

@@ -1,0 +1,240 @@
+//! What amiplex asks a node about itself: its actions, and what the upstream account may do.
+//!
+//! Asked on the first action lane after each connect; the actions again after Load, Unload and Reload. Until the node
+//! has answered, what was learned before stays in use.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use ami_access::LearnedActions;
+use ami_proto::{ClassSet, Frame};
+
+use super::lane::LaneRole;
+use super::node::{Node, NodeNote};
+use super::pending::Internal;
+use crate::ids::LaneId;
+
+/// Where the inquiry stands.
+#[derive(Debug, Default)]
+pub(super) struct Inquiry {
+    /// The lane on which a question is open.
+    pub(super) lane: Option<LaneId>,
+    pub(super) second_login_reported: bool,
+    commands_due: bool,
+    limits_due: bool,
+    asking: Option<Internal>,
+}
+
+impl Inquiry {
+    /// A new connection: everything may have changed.
+    pub(super) fn begin(&mut self) {
+        *self = Self {
+            commands_due: true,
+            limits_due: true,
+            ..Self::default()
+        };
+    }
+
+    /// The node loaded or unloaded something.
+    pub(super) fn commands_changed(&mut self) {
+        self.commands_due = true;
+    }
+
+    /// The lane of the open question is gone: ask again.
+    pub(super) fn lane_lost(&mut self) {
+        match self.asking.take() {
+            Some(Internal::AccountLimits) => self.limits_due = true,
+            Some(_) => self.commands_due = true,
+            None => {}
+        }
+        self.lane = None;
+    }
+
+    fn next(&self) -> Option<Internal> {
+        if self.asking.is_some() {
+            None
+        } else if self.commands_due {
+            Some(Internal::ListCommands)
+        } else if self.limits_due {
+            Some(Internal::AccountLimits)
+        } else {
+            None
+        }
+    }
+}
+
+impl Internal {
+    /// The action's name on the wire.
+    pub(super) fn action_name(self) -> &'static str {
+        match self {
+            Self::Challenge => "Challenge",
+            Self::Login => "Login",
+            Self::Ping => "Ping",
+            Self::ListCommands => "ListCommands",
+            Self::AccountLimits => "GetConfig",
+        }
+    }
+}
+
+impl<R: Clone> Node<R> {
+    /// Asks the next question, if one is due and a lane is at rest.
+    pub(super) fn inquire(&mut self, now: Instant) {
+        let Some(question) = self.inquiry.next() else {
+            return;
+        };
+        let Some(lane) = self
+            .lanes
+            .values()
+            .find(|lane| lane.role == LaneRole::Action && lane.is_idle())
+        else {
+            return;
+        };
+        let id = lane.id;
+        let username = self.settings.username.clone();
+        let category = [("Filename", "manager.conf"), ("Category", &*username)];
+        let headers: &[(&str, &str)] = if question == Internal::AccountLimits {
+            &category
+        } else {
+            &[]
+        };
+        if self.send_internal(id, question, headers, now).is_err() {
+            return;
+        }
+        self.inquiry.asking = Some(question);
+        self.inquiry.lane = Some(id);
+        match question {
+            Internal::AccountLimits => self.inquiry.limits_due = false,
+            Internal::Challenge | Internal::Login | Internal::Ping | Internal::ListCommands => {
+                self.inquiry.commands_due = false;
+            }
+        }
+    }
+
+    pub(super) fn on_commands_listed(&mut self, frame: &Frame, now: Instant) {
+        self.inquiry.asking = None;
+        self.inquiry.lane = None;
+        if frame.response() == Some(b"Success") {
+            let lines = frame.lines().filter_map(|line| {
+                let ours = ["Response", "ActionID"].iter().any(|own| line.is(own));
+                line.name.filter(|_| !ours).map(|name| (name, line.value))
+            });
+            self.status.learned = Arc::new(LearnedActions::parse(lines));
+            self.publish_status();
+        }
+        self.inquire(now);
+    }
+
+    pub(super) fn on_account_limits(&mut self, frame: &Frame, now: Instant) {
+        self.inquiry.asking = None;
+        self.inquiry.lane = None;
+        let user = self.settings.username.clone();
+        for shortcoming in account_shortcomings(&user, frame) {
+            self.shortcoming(shortcoming);
+        }
+        self.inquire(now);
+    }
+
+    pub(super) fn shortcoming(&mut self, text: String) {
+        let mut all: Vec<String> = self.status.shortcomings.to_vec();
+        if !all.contains(&text) {
+            all.push(text.clone());
+            self.status.shortcomings = all.into();
+            self.publish_status();
+            self.note(NodeNote::Shortcoming(text));
+        }
+    }
+}
+
+/// The shortest writetimeout that outlives a busy moment of amiplex, in milliseconds.
+const WRITETIMEOUT_MILLIS_MIN: u64 = 1_000;
+
+/// Reads the account's own section, as GetConfig gives it, and names what amiplex misses.
+fn account_shortcomings(user: &str, frame: &Frame) -> Vec<String> {
+    if frame.response() != Some(b"Success") {
+        return vec![format!(
+            "account {user} may not read its own section of manager.conf, so its limits are not known: \
+             amiplex needs write = all"
+        )];
+    }
+    let mut option = AccountOptions::NOTHING;
+    for line in frame.lines() {
+        if line.name.is_some_and(|name| name.starts_with(b"Line-")) {
+            option.read_line(line.value);
+        }
+    }
+    option.shortcomings(user)
+}
+
+#[derive(Debug)]
+struct AccountOptions {
+    read: ClassSet,
+    write: ClassSet,
+    writetimeout_millis: Option<u64>,
+    single_login: bool,
+    filters: usize,
+}
+
+impl AccountOptions {
+    const NOTHING: Self = Self {
+        read: ClassSet::NONE,
+        write: ClassSet::NONE,
+        writetimeout_millis: None,
+        single_login: false,
+        filters: 0,
+    };
+
+    /// `line` is `name=value`.
+    fn read_line(&mut self, line: &[u8]) {
+        let text = String::from_utf8_lossy(line);
+        let Some((name, value)) = text.split_once('=') else {
+            return;
+        };
+        let value = value.trim();
+        match name.trim() {
+            "read" => self.read = ClassSet::parse(value).0,
+            "write" => self.write = ClassSet::parse(value).0,
+            "writetimeout" => self.writetimeout_millis = value.parse().ok(),
+            "allowmultiplelogin" => {
+                self.single_login =
+                    !["yes", "true", "y", "t", "1", "on"].contains(&value.to_lowercase().as_str());
+            }
+            name if name.starts_with("eventfilter") => self.filters += 1,
+            _ => {}
+        }
+    }
+
+    fn shortcomings(&self, user: &str) -> Vec<String> {
+        let mut found = Vec::new();
+        if self.read != ClassSet::ALL {
+            found.push(format!(
+                "account {user} has read = {}: clients miss the other classes",
+                self.read.render()
+            ));
+        }
+        if self.write != ClassSet::ALL {
+            found.push(format!(
+                "account {user} has write = {}: the node refuses the other classes to every client",
+                self.write.render()
+            ));
+        }
+        match self.writetimeout_millis {
+            Some(millis) if millis >= WRITETIMEOUT_MILLIS_MIN => {}
+            other => found.push(format!(
+                "account {user} has writetimeout = {}: a busy moment can cost the connection, 5000 is a good value",
+                other.unwrap_or(100)
+            )),
+        }
+        if self.single_login {
+            found.push(format!(
+                "account {user} has allowmultiplelogin = no: amiplex needs several logins"
+            ));
+        }
+        if self.filters > 0 {
+            found.push(format!(
+                "account {user} has {} event filters: clients miss events",
+                self.filters
+            ));
+        }
+        found
+    }
+}

@@ -1,0 +1,177 @@
+//! The table of actions that were given to a lane and are not finished.
+//!
+//! A slot is registered before its action's bytes are written, and freed only when the final answer came or its lane
+//! is gone: a late answer to an expired action still finds its slot, and never somebody else's. The generation makes
+//! each wire id unique (I13).
+
+use std::time::Instant;
+
+use ami_access::ListForm;
+use ami_proto::{ClientActionId, WireActionId};
+
+use crate::ids::{ActionSeq, LaneId, SessionId};
+
+/// Index of a slot together with the generation that makes it unique.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(super) struct PendingKey {
+    pub(super) slot: u32,
+    pub(super) generation: u32,
+}
+
+/// Whose action it is.
+#[derive(Debug)]
+pub(super) enum Owner<R> {
+    /// A client's.
+    Client(Client<R>),
+    /// amiplex's own.
+    Internal(Internal),
+}
+
+/// What is kept of a client's action while the node works on it.
+#[derive(Debug)]
+pub(super) struct Client<R> {
+    pub(super) reply_to: R,
+    pub(super) session: SessionId,
+    pub(super) seq: ActionSeq,
+    pub(super) action_id: Option<ClientActionId>,
+    /// Name of the label header for list items, on sessions of several nodes.
+    pub(super) label: Option<std::sync::Arc<str>>,
+    pub(super) action_name: Box<str>,
+}
+
+/// The actions that amiplex runs on its own account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Internal {
+    /// Challenge of a lane's login.
+    Challenge,
+    /// Login of a lane.
+    Login,
+    /// Keepalive.
+    Ping,
+    /// Learns the node's actions.
+    ListCommands,
+    /// Learns what the upstream account may do.
+    AccountLimits,
+}
+
+/// What must come next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Awaiting {
+    /// The response.
+    Response,
+    /// Items until the Complete event.
+    ListItems { delivered: u64 },
+    /// An optional last part; the action ends quietly without it.
+    Trailing,
+}
+
+/// One action on a lane.
+#[derive(Debug)]
+pub(super) struct Pending<R> {
+    pub(super) lane: LaneId,
+    pub(super) owner: Owner<R>,
+    pub(super) awaiting: Awaiting,
+    pub(super) list: ListForm,
+    /// Where the action's first byte lies in everything ever queued for the lane.
+    pub(super) starts_at: u64,
+    pub(super) written: Instant,
+    pub(super) deadline: Instant,
+    /// The owner has been answered; the slot waits for the node's late answer.
+    pub(super) expired: bool,
+    /// It went up without a wire id and owns its lane: answers are matched by order.
+    pub(super) by_order: bool,
+}
+
+/// Slots with generations.
+#[derive(Debug)]
+pub(super) struct PendingTable<R> {
+    nonce: u32,
+    slots: Vec<Slot<R>>,
+    free: Vec<u32>,
+}
+
+#[derive(Debug)]
+struct Slot<R> {
+    generation: u32,
+    pending: Option<Pending<R>>,
+}
+
+impl<R> PendingTable<R> {
+    pub(super) fn new(nonce: u32) -> Self {
+        Self {
+            nonce,
+            slots: Vec::new(),
+            free: Vec::new(),
+        }
+    }
+
+    /// Takes a slot.
+    pub(super) fn insert(&mut self, pending: Pending<R>) -> PendingKey {
+        if let Some(index) = self.free.pop()
+            && let Some(slot) = self
+                .slots
+                .get_mut(usize::try_from(index).unwrap_or(usize::MAX))
+        {
+            slot.generation = slot.generation.wrapping_add(1);
+            slot.pending = Some(pending);
+            return PendingKey {
+                slot: index,
+                generation: slot.generation,
+            };
+        }
+        let index = u32::try_from(self.slots.len()).unwrap_or(u32::MAX);
+        self.slots.push(Slot {
+            generation: 0,
+            pending: Some(pending),
+        });
+        PendingKey {
+            slot: index,
+            generation: 0,
+        }
+    }
+
+    /// The id that goes over the wire for `key`.
+    pub(super) fn wire_id(&self, key: PendingKey) -> WireActionId {
+        WireActionId::new(self.nonce, key.slot, key.generation)
+    }
+
+    /// The key that `action_id` names, when the id is of this process; it need not be pending any more.
+    pub(super) fn key_of(&self, action_id: &[u8]) -> Option<PendingKey> {
+        let parts = WireActionId::parse(action_id)?;
+        (parts.nonce == self.nonce).then_some(PendingKey {
+            slot: parts.slot,
+            generation: parts.generation,
+        })
+    }
+
+    pub(super) fn entry(&self, key: PendingKey) -> Option<&Pending<R>> {
+        let slot = self.slots.get(usize::try_from(key.slot).ok()?)?;
+        slot.pending
+            .as_ref()
+            .filter(|_| slot.generation == key.generation)
+    }
+
+    pub(super) fn entry_mut(&mut self, key: PendingKey) -> Option<&mut Pending<R>> {
+        let slot = self.slots.get_mut(usize::try_from(key.slot).ok()?)?;
+        let generation = slot.generation;
+        slot.pending
+            .as_mut()
+            .filter(|_| generation == key.generation)
+    }
+
+    /// Frees the slot.
+    pub(super) fn remove(&mut self, key: PendingKey) -> Option<Pending<R>> {
+        let slot = self.slots.get_mut(usize::try_from(key.slot).ok()?)?;
+        if slot.generation != key.generation {
+            return None;
+        }
+        let pending = slot.pending.take()?;
+        self.free.push(key.slot);
+        Some(pending)
+    }
+
+    /// Slots in use.
+    pub(super) fn len(&self) -> usize {
+        self.slots.len() - self.free.len()
+    }
+}

@@ -1,0 +1,262 @@
+//! What a message on an action lane means for the action that it answers.
+//!
+//! Messages count only on the lane that wrote the action, and only for an id that is pending there. The end of a list
+//! is its `EventList` header, or on old branches the Complete event that the table names; never a guess from a suffix.
+
+use std::time::Instant;
+
+use ami_access::{Irregular, ListForm};
+use ami_proto::rewrite::{join, label, restore_action_id};
+use ami_proto::{AmiVersion, Frame, FrameKind, ListMarker, Slices};
+use smallvec::smallvec;
+
+use super::lane::LaneRole;
+use super::node::{ActionEnd, Node, NodeNote};
+use super::pending::{Awaiting, Client, Internal, Owner, PendingKey};
+use super::settings::NodeSettings;
+use crate::ids::LaneId;
+
+/// What a message does to its action.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Progress {
+    /// More is to come.
+    Continues(Awaiting),
+    /// One more part may come; without it the action ends quietly.
+    MayContinue,
+    /// This was the last part.
+    Final,
+}
+
+impl<R: Clone> Node<R> {
+    /// A message came on `lane`.
+    pub(super) fn on_frame(&mut self, lane: LaneId, frame: &Frame, now: Instant) {
+        let key = self.key_on_lane(lane, frame);
+        match key {
+            Some(key) => self.on_answer(key, frame, now),
+            None if self
+                .lanes
+                .get(&lane)
+                .is_some_and(|lane| lane.role == LaneRole::Event) =>
+            {
+                self.on_event(frame, now);
+            }
+            None => self.note(NodeNote::ForeignId),
+        }
+        if self.queue.len() > 0 {
+            self.dispatch(now);
+        }
+    }
+
+    /// The action on `lane` that the message belongs to.
+    fn key_on_lane(&self, lane: LaneId, frame: &Frame) -> Option<PendingKey> {
+        let of_lane = |key: &PendingKey| {
+            self.pending
+                .entry(*key)
+                .is_some_and(|pending| pending.lane == lane)
+        };
+        if let Some(key) = frame.action_id().and_then(|id| self.pending.key_of(id)) {
+            return Some(key).filter(of_lane);
+        }
+        let head = *self.lanes.get(&lane)?.written.front()?;
+        self.pending
+            .entry(head)
+            .filter(|pending| pending.by_order && pending.lane == lane)
+            .map(|_| head)
+    }
+
+    fn on_answer(&mut self, key: PendingKey, frame: &Frame, now: Instant) {
+        let legacy = self
+            .status
+            .version
+            .as_ref()
+            .is_some_and(|version| *version < uniform_lists());
+        let Some(pending) = self.pending.entry_mut(key) else {
+            return;
+        };
+        let progress = progress(frame, pending.awaiting, pending.list, legacy);
+        match progress {
+            Progress::Continues(next) => pending.awaiting = next,
+            Progress::MayContinue => {
+                pending.awaiting = Awaiting::Trailing;
+                pending.deadline = now + NodeSettings::GRACE;
+                let deadline = pending.deadline;
+                self.arm(deadline);
+            }
+            Progress::Final => {}
+        }
+        if progress == Progress::Final {
+            self.finish(key, frame, now);
+        } else {
+            self.pass_on(key, frame);
+        }
+    }
+
+    fn pass_on(&mut self, key: PendingKey, frame: &Frame) {
+        let Some(pending) = self.pending.entry(key) else {
+            return;
+        };
+        if pending.expired {
+            self.note(NodeNote::LateAnswer);
+            return;
+        }
+        let list = matches!(pending.awaiting, Awaiting::ListItems { .. });
+        if let Owner::Client(client) = &pending.owner {
+            let bytes = for_client(frame, client, &self.settings.name);
+            let (reply_to, seq, node) = (client.reply_to.clone(), client.seq, self.settings.id);
+            let mail = crate::mail::Mail::Reply {
+                node,
+                seq,
+                bytes,
+                last: false,
+                list,
+            };
+            self.effects
+                .push_back(super::NodeEffect::Deliver(reply_to, mail));
+        }
+    }
+
+    fn finish(&mut self, key: PendingKey, frame: &Frame, now: Instant) {
+        let Some(pending) = self.pending.remove(key) else {
+            return;
+        };
+        self.off_lane(pending.lane, key, now);
+        match &pending.owner {
+            Owner::Client(client) if !pending.expired => {
+                if frame.kind() == FrameKind::Response && frame.response() == Some(b"Error") {
+                    self.async_ids.forget(key);
+                }
+                let list = matches!(pending.awaiting, Awaiting::ListItems { .. });
+                let bytes = for_client(frame, client, &self.settings.name);
+                self.answer(client, bytes, true, list);
+                let action = client.action_name.to_string();
+                let after = Some(now.saturating_duration_since(pending.written));
+                let refused = frame.response() == Some(b"Error");
+                let end = if refused {
+                    ActionEnd::Refused
+                } else {
+                    ActionEnd::Answered
+                };
+                self.note(NodeNote::Done { action, end, after });
+            }
+            Owner::Client(_) => self.note(NodeNote::LateAnswer),
+            Owner::Internal(internal) => {
+                self.on_internal_answer(pending.lane, *internal, frame, now);
+            }
+        }
+        self.release_turn(&pending.owner);
+    }
+
+    /// Takes a finished action off its lane.
+    pub(super) fn off_lane(&mut self, id: LaneId, key: PendingKey, now: Instant) {
+        let still_overdue = |pending_key: &PendingKey| {
+            self.pending
+                .entry(*pending_key)
+                .is_some_and(|pending| pending.expired)
+        };
+        let Some(lane) = self.lanes.get_mut(&id) else {
+            return;
+        };
+        let was_head = lane.written.front() == Some(&key);
+        lane.written.retain(|written| *written != key);
+        if was_head {
+            lane.head_since = now;
+        }
+        lane.last_used = now;
+        if lane.written.is_empty() {
+            lane.exclusive = false;
+        }
+        if !lane.written.iter().any(still_overdue) {
+            lane.overdue_since = None;
+        }
+    }
+
+    fn on_internal_answer(
+        &mut self,
+        lane: LaneId,
+        internal: Internal,
+        frame: &Frame,
+        now: Instant,
+    ) {
+        match internal {
+            Internal::Challenge | Internal::Login => {
+                self.on_login_answer(lane, internal, frame, now);
+            }
+            Internal::Ping => {}
+            Internal::ListCommands => self.on_commands_listed(frame, now),
+            Internal::AccountLimits => self.on_account_limits(frame, now),
+        }
+    }
+}
+
+/// The client's own ActionID in place of ours, and the label on what is an item of a list.
+fn for_client<R>(frame: &Frame, client: &Client<R>, node: &str) -> Slices {
+    let restored = restore_action_id(frame, client.action_id.as_ref());
+    match (&client.label, frame.kind()) {
+        (Some(name), FrameKind::Event) => smallvec![label(&join(restored), name, node)],
+        _ => restored,
+    }
+}
+
+/// From 13.2 (AMI 2.7.0) on every list says so itself.
+fn uniform_lists() -> AmiVersion {
+    AmiVersion::new(2, 7, 0)
+}
+
+/// Whether the table names `event` as the one that completes the list.
+fn completes(list: ListForm, event: &[u8]) -> bool {
+    match list {
+        ListForm::List { complete } => complete
+            .iter()
+            .any(|name| event.eq_ignore_ascii_case(name.as_bytes())),
+        ListForm::No | ListForm::ConditionalHangup | ListForm::Irregular(_) | ListForm::Unknown => {
+            false
+        }
+    }
+}
+
+fn progress(frame: &Frame, awaiting: Awaiting, list: ListForm, legacy: bool) -> Progress {
+    match awaiting {
+        Awaiting::Response if frame.kind() == FrameKind::Text => Progress::Final,
+        Awaiting::Response => after_response(frame, list, legacy),
+        Awaiting::ListItems { delivered } => in_list(frame, delivered, list),
+        Awaiting::Trailing => Progress::Final,
+    }
+}
+
+fn after_response(frame: &Frame, list: ListForm, legacy: bool) -> Progress {
+    if frame.list_marker() == Some(ListMarker::Start) {
+        return Progress::Continues(Awaiting::ListItems { delivered: 0 });
+    }
+    let error = frame.response() == Some(b"Error");
+    match list {
+        ListForm::List { .. } if legacy && !error => {
+            Progress::Continues(Awaiting::ListItems { delivered: 0 })
+        }
+        ListForm::Irregular(Irregular::NoCompletion) if !error => Progress::MayContinue,
+        ListForm::Irregular(Irregular::TwoResponses) => Progress::MayContinue,
+        ListForm::No
+        | ListForm::List { .. }
+        | ListForm::ConditionalHangup
+        | ListForm::Irregular(_)
+        | ListForm::Unknown => Progress::Final,
+    }
+}
+
+fn in_list(frame: &Frame, delivered: u64, list: ListForm) -> Progress {
+    if matches!(
+        frame.list_marker(),
+        Some(ListMarker::Complete | ListMarker::Cancelled)
+    ) {
+        return Progress::Final;
+    }
+    if frame.kind() == FrameKind::Response {
+        // An error in the middle of a list: some handlers still send the Complete event, some do not.
+        return Progress::MayContinue;
+    }
+    if frame.event_name().is_some_and(|name| completes(list, name)) {
+        return Progress::Final;
+    }
+    Progress::Continues(Awaiting::ListItems {
+        delivered: delivered + 1,
+    })
+}

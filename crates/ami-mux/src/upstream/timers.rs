@@ -1,0 +1,193 @@
+//! Everything that happens because time passed.
+
+use std::time::Instant;
+
+use super::lane::LaneRole;
+use super::node::{Node, NodeEffect, NodeNote};
+use super::pending::{Awaiting, Internal, Owner, PendingKey};
+use super::settings::NodeSettings;
+use crate::ids::LaneId;
+use crate::outcome::{Cause, Failure, Outcome};
+
+impl<R: Clone> Node<R> {
+    /// Time has reached [`Node::poll_timeout`].
+    pub fn handle_timeout(&mut self, now: Instant) {
+        if self.wake_at.is_none_or(|wake| wake > now) {
+            return;
+        }
+        self.wake_at = None;
+        self.expire_phases(now);
+        self.expire_waiting(now);
+        self.expire_pending(now);
+        self.async_ids.expire(now);
+        self.close_idle_lanes(now);
+        self.inquire(now);
+        self.ping_idle_lanes(now);
+        self.arm(now + self.settings.keepalive_interval);
+        if let Some(at) = self.async_ids.next_expiry() {
+            self.arm(at);
+        }
+        self.dispatch(now);
+    }
+
+    fn expire_phases(&mut self, now: Instant) {
+        let late: Vec<LaneId> = self
+            .lanes
+            .values()
+            .filter(|lane| lane.phase_deadline.is_some_and(|at| at <= now))
+            .map(|lane| lane.id)
+            .collect();
+        for id in late {
+            self.lose_lane(id, "no login within its deadline", now);
+        }
+        let next = self
+            .lanes
+            .values()
+            .filter_map(|lane| lane.phase_deadline)
+            .min();
+        if let Some(at) = next {
+            self.arm(at);
+        }
+    }
+
+    fn expire_waiting(&mut self, now: Instant) {
+        for submission in self.queue.take_expired(now) {
+            let action = submission
+                .action
+                .action()
+                .name()
+                .map(ToString::to_string)
+                .unwrap_or_default();
+            self.note(NodeNote::DeadlinePassed { action });
+            self.refuse(
+                submission,
+                Failure {
+                    outcome: Outcome::NotSent,
+                    cause: Cause::Deadline,
+                },
+            );
+        }
+        if let Some(at) = self.queue.next_deadline() {
+            self.arm(at);
+        }
+    }
+
+    fn expire_pending(&mut self, now: Instant) {
+        let keys: Vec<PendingKey> = self
+            .lanes
+            .values()
+            .flat_map(|lane| lane.written.iter().copied())
+            .collect();
+        for key in keys {
+            let Some(deadline) = self.pending.entry(key).map(|pending| pending.deadline) else {
+                continue;
+            };
+            if deadline <= now {
+                self.pending_overdue(key, now);
+            } else {
+                self.arm(deadline);
+            }
+        }
+    }
+
+    fn pending_overdue(&mut self, key: PendingKey, now: Instant) {
+        let Some(pending) = self.pending.entry(key) else {
+            return;
+        };
+        let lane = pending.lane;
+        match (&pending.owner, pending.awaiting) {
+            (Owner::Internal(Internal::Ping), _) => self.ping_failed(lane, now),
+            (Owner::Internal(_), _) => {
+                self.lose_lane(lane, "the node did not answer amiplex in time", now);
+            }
+            (Owner::Client(_), Awaiting::Trailing) => self.end_quietly(key, now),
+            (Owner::Client(_), _) if pending.expired => {
+                self.lose_lane(lane, "an answer is overdue for too long", now);
+            }
+            (Owner::Client(_), _) => self.expire_one(key, lane, now),
+        }
+    }
+
+    /// The owner is answered; the slot stays for the late answer, and the lane takes no new work until then.
+    fn expire_one(&mut self, key: PendingKey, id: LaneId, now: Instant) {
+        let starts_at = self
+            .pending
+            .entry(key)
+            .map_or(0, |pending| pending.starts_at);
+        let Some(lane) = self.lanes.get_mut(&id) else {
+            return;
+        };
+        lane.overdue_since.get_or_insert(now);
+        let outcome = if lane.has_sent_past(starts_at) {
+            Outcome::Unknown
+        } else {
+            Outcome::NotSent
+        };
+        let failure = Failure {
+            outcome,
+            cause: Cause::Deadline,
+        };
+        if outcome == Outcome::NotSent {
+            // Its bytes must never leave after the client was told so: the lane ends here, unwritten bytes with it.
+            lane.written.retain(|written| *written != key);
+            self.fail_pending(key, failure);
+            self.lose_lane(id, "the node reads nothing", now);
+            return;
+        }
+        let again = now + self.settings.action_deadline;
+        self.end_for_client(key, failure);
+        if let Some(pending) = self.pending.entry_mut(key) {
+            pending.expired = true;
+            pending.deadline = again;
+        }
+        self.arm(again);
+    }
+
+    fn end_quietly(&mut self, key: PendingKey, now: Instant) {
+        let Some(pending) = self.pending.remove(key) else {
+            return;
+        };
+        self.off_lane(pending.lane, key, now);
+        if let Owner::Client(client) = &pending.owner
+            && !pending.expired
+        {
+            self.answer(client, smallvec::SmallVec::new(), true, false);
+        }
+        self.release_turn(&pending.owner);
+    }
+
+    fn close_idle_lanes(&mut self, now: Instant) {
+        let mut general = self
+            .lanes
+            .values()
+            .filter(|lane| lane.role == LaneRole::Action)
+            .count();
+        let mut closing = Vec::new();
+        for lane in self.lanes.values() {
+            let Some(idle) = lane.idle_for(now) else {
+                continue;
+            };
+            let spare = match lane.role {
+                LaneRole::Event => false,
+                LaneRole::Action => general > self.settings.lanes_min,
+                LaneRole::Blocking => true,
+            };
+            if spare && idle >= NodeSettings::IDLE_CLOSE {
+                closing.push(lane.id);
+                general -= usize::from(lane.role == LaneRole::Action);
+            }
+        }
+        for id in closing {
+            self.lanes.remove(&id);
+            self.effects.push_back(NodeEffect::Close(id));
+        }
+        if self
+            .lanes
+            .values()
+            .any(|lane| lane.role == LaneRole::Blocking)
+            || general > self.settings.lanes_min
+        {
+            self.arm(now + NodeSettings::IDLE_CLOSE);
+        }
+    }
+}
