@@ -3,7 +3,7 @@
 
 One instance is one process in the chroot of its version (tests/asterisk/install), with a home directory of its own
 inside (configuration, database, spool, log), and ports of its own on 127.0.0.1. The commands beside this file (up,
-down, status, kill, stop, freeze, thaw, env, render) are its verbs.
+down, status, kill, stop, freeze, thaw, env, render, ready) are its verbs.
 
     AMIPLEX_TEST_CACHE      where install put the chroots (default tests/.cache)
     AMIPLEX_TEST_PORT_BASE  first port of this set of instances (default 21000); sets with different bases, at least
@@ -205,7 +205,7 @@ class Pbx:
             if self.frozen():
                 raise Failure(f"{self.name}: is frozen; run tests/asterisk/thaw {self.name}")
             try:
-                log_in_until_booted(self.ami_port, end)
+                log_in_until(self.ami_port, end, "amiplex", "amiplex-secret", b"", b"Event: FullyBooted")
                 tls_greeting(self.tls_port)
                 return
             except OSError as error:
@@ -278,17 +278,19 @@ def port_is_free(port):
     return True
 
 
-def log_in_until_booted(port, end):
+def log_in_until(port, end, account, secret, sent, wanted):
+    """Logs in, sends what is to be sent after it, and returns when what is wanted has come."""
     with socket.create_connection(("127.0.0.1", port), 5) as ami:
-        ami.sendall(b"Action: Login\r\nUsername: amiplex\r\nSecret: amiplex-secret\r\nEvents: system\r\n\r\n")
+        login = f"Action: Login\r\nUsername: {account}\r\nSecret: {secret}\r\nEvents: system\r\n\r\n"
+        ami.sendall(login.encode() + sent)
         received = b""
-        while b"Event: FullyBooted" not in received:
+        while wanted not in received:
             if b"Response: Error" in received:
-                raise ConnectionError("the login was refused")
+                raise ConnectionError("the login or the action after it was refused")
             ami.settimeout(max(0.05, min(5, end - time.monotonic())))
             piece = ami.recv(65536)
             if not piece:
-                raise ConnectionError("closed before FullyBooted")
+                raise ConnectionError(f"closed before {wanted.decode()}")
             received += piece
         ami.sendall(b"Action: Logoff\r\n\r\n")
 
@@ -389,6 +391,20 @@ def env(names):
         print(f"export AMIPLEX_TEST_{name}='{quoted}'")
 
 
+def ready(ports):
+    """Returns when amiplex or Asterisk at each port lets `admin` log in and answers what only Asterisk can answer."""
+    end = time.monotonic() + READY_SECONDS
+    for port in ports:
+        while True:
+            try:
+                log_in_until(int(port), end, "admin", "adminpw", b"Action: CoreStatus\r\n\r\n", b"CoreCurrentCalls:")
+                break
+            except (OSError, ValueError) as error:
+                if time.monotonic() > end:
+                    raise Failure(f"nothing answers at port {port}: {error}") from None
+                time.sleep(0.1)
+
+
 def render(names):
     """Writes the configuration of an amiplex in front of pbx1 and pbx2 to the named directory; prints its path."""
     if len(names) != 1:
@@ -409,7 +425,7 @@ def render(names):
     print(path)
 
 
-VERBS = {verb.__name__: verb for verb in (up, down, status, kill, stop, freeze, thaw, env, render)}
+VERBS = {verb.__name__: verb for verb in (up, down, status, kill, stop, freeze, thaw, env, render, ready)}
 
 
 def main(arguments):
