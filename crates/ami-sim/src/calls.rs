@@ -30,7 +30,7 @@ pub(crate) struct Call {
 }
 
 /// What a call does next.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub(crate) enum Scene {
     /// The dialled phone answers and both talk so long.
     Answer {
@@ -125,8 +125,8 @@ impl World {
         let to = self.new_channel(call, name, ChannelState::Down, Party::new(exten, ""), place);
         if let Some(channel) = self.channel_mut(to) {
             channel.connected = caller;
-            channel.application = "AppDial".to_owned();
-            channel.data = "(Outgoing Line)".to_owned();
+            "AppDial".clone_into(&mut channel.application);
+            "(Outgoing Line)".clone_into(&mut channel.data);
         }
         if let Some(channel) = self.channel_mut(from) {
             channel.connected = Party::new(exten, "");

@@ -53,9 +53,11 @@ impl std::error::Error for ClientError {}
 
 impl From<io::Error> for ClientError {
     fn from(error: io::Error) -> Self {
-        match error.kind() {
-            io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe => Self::Closed,
-            _ => Self::Io(error),
+        let gone = [io::ErrorKind::ConnectionReset, io::ErrorKind::BrokenPipe];
+        if gone.contains(&error.kind()) {
+            Self::Closed
+        } else {
+            Self::Io(error)
         }
     }
 }
@@ -194,25 +196,25 @@ impl SimClient {
     pub async fn list(&mut self, lines: &[&str]) -> Result<Vec<Frame>, ClientError> {
         let id = self.send_with_id(lines).await?;
         let response = self.response(&id).await?;
-        let more = response.list_marker() == Some(ListMarker::Start);
         let mut frames = vec![response];
-        while more {
-            let what = format!("the list of {id}");
-            let item = self
-                .next_where(&what, |frame| {
-                    frame.kind() == FrameKind::Event && frame.action_id() == Some(id.as_bytes())
-                })
-                .await?;
-            let end = matches!(
-                item.list_marker(),
-                Some(ListMarker::Complete | ListMarker::Cancelled)
-            );
+        let mut marker = frames.first().and_then(Frame::list_marker);
+        while !matches!(
+            marker,
+            None | Some(ListMarker::Complete | ListMarker::Cancelled)
+        ) {
+            let item = self.list_item(&id).await?;
+            // Items carry no marker: the list is still open.
+            marker = item.list_marker().or(Some(ListMarker::Start));
             frames.push(item);
-            if end {
-                break;
-            }
         }
         Ok(frames)
+    }
+
+    async fn list_item(&mut self, id: &str) -> Result<Frame, ClientError> {
+        self.next_where(&format!("the list of {id}"), |frame| {
+            frame.kind() == FrameKind::Event && frame.action_id() == Some(id.as_bytes())
+        })
+        .await
     }
 
     /// The next event of that name, the oldest first; others before it are kept.

@@ -284,8 +284,10 @@ impl Cause {
         match self {
             Self::Busy => "BUSY",
             Self::Congestion => "CONGESTION",
-            _ if answered => "ANSWERED",
-            _ => "NO ANSWER",
+            Self::Unknown | Self::Normal | Self::NoAnswer | Self::Other(_) if answered => {
+                "ANSWERED"
+            }
+            Self::Unknown | Self::Normal | Self::NoAnswer | Self::Other(_) => "NO ANSWER",
         }
     }
 }

@@ -7,7 +7,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ami_proto::{Action, ActionDecoder, AmiVersion, Incoming, banner};
+use ami_proto::{Action, ActionDecoder, AmiVersion, ClientActionId, Incoming, banner};
 use bytes::{Bytes, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::sync::{Notify, watch};
@@ -16,7 +16,7 @@ use tokio::time::{Instant, sleep, sleep_until, timeout};
 use crate::actions::{self, Outcome};
 use crate::classes::{CALL, USER};
 use crate::message::Message;
-use crate::state::{ConnectionId, Core};
+use crate::state::{ConnectionId, Core, Seat};
 use crate::{DropPoint, Faults};
 
 /// Any byte stream a session can run over.
@@ -156,12 +156,12 @@ impl Session {
         match incoming {
             Incoming::Action(action) => self.run_action(&action).await,
             Incoming::TooLong { action_id } => {
-                let id = action_id.as_ref().map(|id| id.as_bytes());
+                let id = action_id.as_ref().map(ClientActionId::as_bytes);
                 let text = "Failed to parse message: line too long";
                 self.refuse(id, text).await
             }
             Incoming::TooManyLines { action_id } => {
-                let id = action_id.as_ref().map(|id| id.as_bytes());
+                let id = action_id.as_ref().map(ClientActionId::as_bytes);
                 let text = "Too many lines in message or allocation failure";
                 self.refuse(id, text).await
             }
@@ -189,7 +189,7 @@ impl Session {
                 return None;
             }
             let outcome = actions::run(state, &core.options, id, action);
-            let now_in = state.seats.get(&id).is_some_and(|s| s.is_logged_in());
+            let now_in = state.seats.get(&id).is_some_and(Seat::is_logged_in);
             if now_in && !self.logged_in {
                 self.logged_in = true;
                 state.play_transcript_to(id, core.options.session_bytes_max);
@@ -319,7 +319,7 @@ impl Session {
         let id = self.id;
         self.core.with(|state| {
             let seat = state.seats.get_mut(&id);
-            seat.map(|seat| seat.take_events()).unwrap_or_default()
+            seat.map(Seat::take_events).unwrap_or_default()
         })
     }
 

@@ -14,6 +14,7 @@ use crate::classes::{
 };
 
 /// An action of the simulator.
+#[derive(Clone, Copy)]
 pub(super) struct Entry {
     pub(super) name: &'static str,
     pub(super) synopsis: &'static str,

@@ -183,7 +183,7 @@ pub(super) fn get_config(turn: &mut Turn<'_>) -> Outcome {
     if file.contains('/') {
         return turn.error("File requires escalated privileges");
     }
-    if !file.ends_with(".conf") {
+    if !file.to_ascii_lowercase().ends_with(".conf") {
         return turn.error("Config file not found");
     }
     reply(

@@ -58,11 +58,11 @@ pub(super) fn originate(turn: &mut Turn<'_>) -> Outcome {
         action_id: turn.id_bytes(),
     };
     if is_async {
-        turn.world.place(order, None);
+        turn.world.place(&order, None);
         return turn.done(QUEUED);
     }
     let (reply, outcome) = oneshot::channel();
-    turn.world.place(order, Some(reply));
+    turn.world.place(&order, Some(reply));
     Outcome::Placing {
         outcome,
         success: turn.success().header("Message", QUEUED).end(),

@@ -47,7 +47,7 @@ const APPLICATION: Duration = Duration::from_secs(10);
 
 impl World {
     /// Carries out an order; its outcome comes by `reply`, or as OriginateResponse when there is none.
-    pub(crate) fn place(&mut self, order: Order, reply: Option<oneshot::Sender<bool>>) {
+    pub(crate) fn place(&mut self, order: &Order, reply: Option<oneshot::Sender<bool>>) {
         self.placed.push(PlacedCall {
             channel: order.channel.clone(),
             action_id: order.action_id.clone(),
@@ -70,7 +70,7 @@ impl World {
             state.placing = Some(placing);
         }
         let local = technology.eq_ignore_ascii_case("Local");
-        self.new_legs(call, &order, local, &exten, &context);
+        self.new_legs(call, order, local, &exten, &context);
         let first = self.calls.get(&call).and_then(|c| c.legs.first().copied());
         let Some(first) = first else { return };
         for (name, value) in order.variables.iter().rev() {
@@ -106,8 +106,8 @@ impl World {
             let key = self.new_channel(call, name, state, order.caller.clone(), place.clone());
             if let Some(channel) = self.channel_mut(key) {
                 channel.account.clone_from(&order.account);
-                channel.application = "AppDial2".to_owned();
-                channel.data = "(Outgoing Line)".to_owned();
+                "AppDial2".clone_into(&mut channel.application);
+                "(Outgoing Line)".clone_into(&mut channel.data);
             }
         }
     }

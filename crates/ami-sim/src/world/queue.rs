@@ -25,7 +25,6 @@ pub(crate) struct Member {
     pub(crate) in_call: bool,
     pub(crate) paused: bool,
     pub(crate) paused_reason: String,
-    pub(crate) ring_in_use: bool,
 }
 
 impl Member {
@@ -43,7 +42,6 @@ impl Member {
             in_call: false,
             paused: false,
             paused_reason: String::new(),
-            ring_in_use: true,
         }
     }
 
@@ -70,7 +68,7 @@ impl Member {
             .header("MemberName", &self.name)
             .header("Interface", &self.interface);
         self.state_headers(message)
-            .header("Ringinuse", flag(self.ring_in_use))
+            .header("Ringinuse", "1")
             .header("Wrapuptime", "0")
     }
 
