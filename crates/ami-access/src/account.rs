@@ -92,6 +92,26 @@ pub struct Account {
     pub line: u32,
 }
 
+impl Account {
+    /// The setvars as values of Variable headers. The node splits such a value into arguments, so that
+    /// what separates or protects them is escaped.
+    ///
+    /// They belong BEHIND the client's own Variable headers: the node applies headers last to first, and the
+    /// client's value must win.
+    pub fn variable_headers(&self) -> impl Iterator<Item = String> {
+        self.setvars.iter().map(|setvar| {
+            let mut value = String::with_capacity(setvar.len());
+            for c in setvar.chars() {
+                if matches!(c, '\\' | ',' | '"' | '(' | ')' | '[' | ']') {
+                    value.push('\\');
+                }
+                value.push(c);
+            }
+            value
+        })
+    }
+}
+
 /// `[general]` of manager.conf, as far as it has a meaning here.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct General {

@@ -16,6 +16,8 @@ pub mod acl;
 pub mod authority;
 pub mod authorize;
 pub mod event_filter;
+#[cfg(test)]
+mod fixture;
 mod in_action;
 pub mod login;
 pub mod manager_conf;
