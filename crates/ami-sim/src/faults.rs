@@ -30,7 +30,7 @@ pub struct Faults {
     pub drop_at: Option<(u64, DropPoint)>,
     /// Every byte is a write of its own.
     pub single_bytes: bool,
-    /// So many blank lines before each message.
+    /// So many blank lines before each message but the greeting.
     pub blank_lines: usize,
     /// Sessions read nothing more, but still emit events.
     pub stop_reading: bool,

@@ -37,3 +37,6 @@ pub use state::{ConnectionId, ConnectionInfo, Received};
 pub use transcript::Transcript;
 pub use version::SimVersion;
 pub use world::PlacedCall;
+
+#[cfg(test)]
+mod tests;

@@ -339,7 +339,8 @@ impl Session {
         };
         let mut joined = BytesMut::new();
         for message in messages {
-            for _ in 0..blank {
+            let is_greeting = message.starts_with(b"Asterisk Call Manager/");
+            for _ in 0..if is_greeting { 0 } else { blank } {
                 joined.extend_from_slice(b"\r\n");
             }
             if message.len() < JOIN_BELOW_BYTES || single {

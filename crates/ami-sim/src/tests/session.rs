@@ -1,0 +1,218 @@
+//! Rules of a session: masks, order, unknown actions, limits, waiting for events.
+
+use std::time::Duration;
+
+use ami_proto::{Class, ClassSet, FrameKind};
+
+use super::{admin, message, node, silent, start, text, value};
+use crate::{SimOptions, SimVersion};
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_precedes_the_event_it_causes() {
+    let node = node().await;
+    let mut client = admin(&node).await;
+    client.take_waiting();
+    for number in 0..50 {
+        let name = format!("UserEvent: Number{number}");
+        client
+            .send(&["Action: UserEvent", "ActionID: u", &name, "H: 1"])
+            .await
+            .unwrap();
+    }
+    let mut kinds = Vec::new();
+    while kinds.len() < 100 {
+        let frame = client.next_frame().await.unwrap();
+        if frame.event_name() != Some(b"FullyBooted")
+            && frame.event_name() != Some(b"SuccessfulAuth")
+        {
+            kinds.push(frame.kind());
+        }
+    }
+    for (position, pair) in kinds.chunks(2).enumerate() {
+        assert_eq!(pair[0], FrameKind::Response, "at {position}");
+        assert_eq!(pair[1], FrameKind::Event, "at {position}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_user_event_echoes_the_lines_of_its_action() {
+    let node = node().await;
+    let mut actor = silent(&node).await;
+    let mut watcher = admin(&node).await;
+    actor
+        .action(&[
+            "ActionID: u4",
+            "Action: UserEvent",
+            "H: 1",
+            "UserEvent: Dup",
+            "H: 2",
+            "Event: Fake",
+        ])
+        .await
+        .unwrap();
+    let event = watcher.next_event("UserEvent").await.unwrap();
+    assert_eq!(
+        text(&event),
+        "Event: UserEvent\r\nPrivilege: user,all\r\nSystemName: pbx1\r\nUserEvent: Dup\r\nActionID: u4\r\nH: 1\r\nH: 2\r\nEvent: Fake\r\n\r\n"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_mask_decides_what_is_delivered() {
+    let node = node().await;
+    let mut client = silent(&node).await;
+    let emit = |name: &str| node.emit(name, ClassSet::of(Class::User), &[]);
+    emit("Unseen");
+    for (mask, shown) in [
+        ("call,user", "On"),
+        ("none", "Off"),
+        ("0", "Off"),
+        ("on", "On"),
+    ] {
+        let response = client
+            .action(&["Action: Events", &format!("EventMask: {mask}")])
+            .await
+            .unwrap();
+        assert_eq!(value(&response, "Events"), shown, "{mask}");
+        emit(mask);
+    }
+    let response = client.action(&["Action: Events"]).await.unwrap();
+    assert_eq!(message(&response), "Invalid event mask");
+    client.action(&["Action: Ping"]).await.unwrap();
+    let seen: Vec<_> = client
+        .take_waiting()
+        .iter()
+        .map(|frame| value(frame, "Event").to_owned())
+        .collect();
+    assert_eq!(seen, ["call,user", "on"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn unknown_and_unreadable_actions_are_refused_and_the_session_goes_on() {
+    let node = node().await;
+    let mut client = silent(&node).await;
+    let response = client.action(&["Action: Nonsense"]).await.unwrap();
+    assert_eq!(
+        message(&response),
+        "Invalid/unknown command: Nonsense. Use Action: ListCommands to show available commands."
+    );
+    let long = format!("X: {}", "x".repeat(2_000));
+    let response = client
+        .action(&["Action: Ping", "ActionID: long", &long])
+        .await
+        .unwrap();
+    assert_eq!(message(&response), "Failed to parse message: line too long");
+    let mut many = vec!["Action: Ping", "ActionID: many"];
+    many.resize(200, "A: b");
+    let response = client.action(&many).await.unwrap();
+    assert_eq!(
+        message(&response),
+        "Too many lines in message or allocation failure"
+    );
+    let response = client.action(&["Action: Ping"]).await.unwrap();
+    assert_eq!(value(&response, "Ping"), "Pong");
+}
+
+#[tokio::test(start_paused = true)]
+async fn pipelined_actions_are_answered_in_order_up_to_the_logoff() {
+    let node = node().await;
+    let mut client = silent(&node).await;
+    let text: String = (0..20)
+        .map(|n| format!("Action: Ping\r\nActionID: {n}\r\n\r\n"))
+        .collect();
+    client.send_raw(text.as_bytes()).await.unwrap();
+    client
+        .send_raw(b"Action: Logoff\r\n\r\nAction: Ping\r\nActionID: late\r\n\r\n")
+        .await
+        .unwrap();
+    for number in 0..20 {
+        let frame = client.next_frame().await.unwrap();
+        assert_eq!(value(&frame, "ActionID"), number.to_string());
+    }
+    assert_eq!(
+        value(&client.next_frame().await.unwrap(), "Response"),
+        "Goodbye"
+    );
+    client.closed().await.unwrap();
+    assert_eq!(node.received_named("Ping").len(), 20);
+}
+
+#[tokio::test(start_paused = true)]
+async fn wait_event_blocks_until_an_event_or_its_timeout() {
+    let node = node().await;
+    let mut client = admin(&node).await;
+    client.next_event("SuccessfulAuth").await.unwrap();
+    client.take_waiting();
+    let before = tokio::time::Instant::now();
+    let response = client
+        .action(&["Action: WaitEvent", "Timeout: 3"])
+        .await
+        .unwrap();
+    assert_eq!(message(&response), "Waiting for Event completed.");
+    assert_eq!(before.elapsed(), Duration::from_secs(3));
+    client.next_event("WaitEventComplete").await.unwrap();
+
+    client
+        .send(&["Action: WaitEvent", "ActionID: w"])
+        .await
+        .unwrap();
+    tokio::time::sleep(Duration::from_secs(100)).await;
+    node.emit("Now", ClassSet::of(Class::User), &[]);
+    let order: Vec<String> = [
+        client.next_frame().await.unwrap(),
+        client.next_frame().await.unwrap(),
+        client.next_frame().await.unwrap(),
+    ]
+    .iter()
+    .map(|frame| text(frame).lines().next().unwrap().to_owned())
+    .collect();
+    assert_eq!(
+        order,
+        [
+            "Response: Success",
+            "Event: Now",
+            "Event: WaitEventComplete"
+        ]
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn command_output_takes_the_form_of_the_release() {
+    let node = node().await;
+    let mut client = silent(&node).await;
+    let response = client
+        .action(&[
+            "Action: Command",
+            "ActionID: c",
+            "Command: core show uptime",
+        ])
+        .await
+        .unwrap();
+    assert_eq!(
+        text(&response),
+        "Response: Success\r\nActionID: c\r\nMessage: Command output follows\r\nOutput: System uptime: 0 seconds\r\nOutput: Last reload: 0 seconds\r\n\r\n"
+    );
+    let response = client
+        .action(&["Action: Command", "Command: do it"])
+        .await
+        .unwrap();
+    assert_eq!(value(&response, "Response"), "Error");
+    assert!(value(&response, "Output").starts_with("No such command 'do it'"));
+
+    let old = start(SimOptions::new("old").version(SimVersion::V11)).await;
+    let mut client = silent(&old).await;
+    let response = client
+        .action(&[
+            "Action: Command",
+            "ActionID: c",
+            "Command: core show uptime",
+        ])
+        .await
+        .unwrap();
+    assert!(response.is_follows());
+    assert_eq!(
+        text(&response),
+        "Response: Follows\r\nPrivilege: Command\r\nActionID: c\r\nSystem uptime: 0 seconds\nLast reload: 0 seconds\n--END COMMAND--\r\n\r\n"
+    );
+    client.action(&["Action: Ping"]).await.unwrap();
+}
