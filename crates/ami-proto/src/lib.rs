@@ -10,6 +10,27 @@
 //!   input can end a message at another place than the client's empty line.
 //! - [`FrameDecoder`] reads what a *node* sends, leniently, and hands out slices of the read buffer.
 //!
+//! What stands between the two is [`rewrite`]: a client's action goes up under an ActionID of ours, and answers come
+//! down under the client's.
+//!
+//! ```
+//! use ami_proto::rewrite::{join, restore_action_id, upstream_action};
+//! use ami_proto::{ActionDecoder, FrameDecoder, Incoming, Limits, WireActionId};
+//! use bytes::BytesMut;
+//!
+//! let mut from_client = BytesMut::from("Action: Ping\r\nActionID: mine\r\n\r\n");
+//! let Some(Incoming::Action(action)) = ActionDecoder::new().decode(&mut from_client) else { panic!() };
+//! let wire = WireActionId::new(0xc0ffee, 1, 1);
+//! let up = join(upstream_action(&action, Some(&wire), &[], &[])?);
+//! assert_eq!(up, "Action: Ping\r\nActionID: amx1-00c0ffee-1-1\r\n\r\n");
+//!
+//! let mut from_node = BytesMut::from("Response: Success\r\nActionID: amx1-00c0ffee-1-1\r\nPing: Pong\r\n\r\n");
+//! let Some(frame) = FrameDecoder::new(Limits::default()).decode(&mut from_node)? else { panic!() };
+//! let down = join(restore_action_id(&frame, action.action_id().as_ref()));
+//! assert_eq!(down, "Response: Success\r\nActionID: mine\r\nPing: Pong\r\n\r\n");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
 //! Nothing that is written (by [`encode`] and [`rewrite`]) contains a CR, LF or NUL taken from outside.
 
 pub mod action;

@@ -1,7 +1,7 @@
 //! Lines and headers: the only place that looks a header up, for actions and frames alike.
 //!
-//! A [`LineIndex`] holds where the lines of a message begin; names and values are found by comparing in place, so
-//! that indexing costs one pass and no allocation for up to [`INLINE_LINES`] lines.
+//! An index holds where the lines of a message begin; names and values are found by comparing in place, so that
+//! indexing costs one pass and, for most messages, no allocation.
 
 use std::ops::Range;
 

@@ -29,7 +29,7 @@ const CRLF: &[u8] = b"\r\n";
 /// What goes to a node for a client's action.
 ///
 /// First `Action` and our `ActionID` (none if `wire` is `None`), then the client's other lines in their order without those whose
-/// name is in `strip`, then `append`, and the empty line. Fails if the client's lines contain a CR, an appended value a CR, LF or
+/// name is in `strip`, then `append`, and the empty line. Fails if any of the client's lines contains a CR, an appended value a CR, LF or
 /// NUL, if a line gets longer than 1,022 bytes or if there are more than 128 of them.
 pub fn upstream_action(
     action: &Action,
@@ -44,11 +44,12 @@ pub fn upstream_action(
     let mut run = 0..0;
     for number in 0..index.len() {
         let raw = index.raw(bytes, number);
-        if !goes_up(raw, strip) {
-            continue;
-        }
+        // Lines that stay here too: the client's ids are written to others when a UserEvent is echoed.
         if has_forbidden_byte(raw) {
             return Err(forbidden(raw));
+        }
+        if !goes_up(raw, strip) {
+            continue;
         }
         lines += 1;
         let span = index.span(number);

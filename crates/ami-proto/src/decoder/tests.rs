@@ -69,6 +69,27 @@ fn the_longest_line_and_one_more() {
 }
 
 #[test]
+fn the_longest_line_may_arrive_in_any_two_parts() {
+    for (length, fits) in [(1022, true), (1023, false), (1024, false)] {
+        let bytes = format!("Action: {}\r\n\r\n", "x".repeat(length - "Action: ".len()));
+        for split in 0..bytes.len() {
+            let (first, second) = bytes.as_bytes().split_at(split);
+            let mut decoder = ActionDecoder::new();
+            let mut buf = BytesMut::from(first);
+            assert_eq!(decoder.decode(&mut buf), None);
+            buf.extend_from_slice(second);
+            let read = decoder.decode(&mut buf).unwrap();
+            assert_eq!(
+                matches!(read, Incoming::Action(_)),
+                fits,
+                "{length} at {split}"
+            );
+            assert!(buf.is_empty());
+        }
+    }
+}
+
+#[test]
 fn an_id_in_the_lost_line_is_lost_and_the_next_message_is_whole() {
     let mut bytes = format!("Action: Ping\r\nActionID: {}\r\n\r\n", "x".repeat(2000)).into_bytes();
     bytes.extend_from_slice(b"Action: Ping\r\nActionID: next\r\n\r\n");

@@ -112,6 +112,15 @@ fn line_ends_in_values_are_refused() {
         upstream("Action: Pi\rng\n\n", None, &[], &[]),
         Err(EncodeError::ForbiddenByte { .. })
     ));
+    // What does not go up itself may be echoed to others later.
+    for line in ["ActionID: a\rb", "Action: x\rb", "Node: a\rb"] {
+        let text = format!("Action: Ping\n{line}\n\n");
+        let refused = upstream(&text, None, &["Node"], &[]);
+        assert!(
+            matches!(refused, Err(EncodeError::ForbiddenByte { .. })),
+            "{line:?}"
+        );
+    }
     assert_eq!(
         upstream("ActionID: a\n\n", None, &[], &[]),
         Err(EncodeError::NoAction)
