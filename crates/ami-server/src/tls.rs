@@ -1,7 +1,7 @@
 //! TLS settings of listeners and nodes, made from the files that the configuration names.
 //!
 //! One crypto provider (ring) is named at each place, so nothing depends on a process-wide default. Made once and shared by all
-//! connections: the tickets and sessions that make reconnecting cheap live in here. Sans reload: a changed file is read by making anew.
+//! connections: the tickets and sessions that make reconnecting cheap live in here. A changed file is read by making them anew.
 
 mod pin;
 

@@ -166,4 +166,18 @@ mod tests {
                 .all(|pair| pair[0] < pair[1])
         );
     }
+
+    /// An alert on a name that does not exist never fires, and nobody notices.
+    #[test]
+    fn the_shipped_alerts_ask_for_metrics_that_exist() {
+        let alerts = include_str!("../../../deploy/prometheus/alerts.yml");
+        let known: BTreeSet<_> = ALL.iter().map(|metric| metric.name).collect();
+        let words = alerts.split(|c: char| !c.is_ascii_lowercase() && c != '_');
+        let mut asked = 0;
+        for word in words.filter(|word| word.starts_with("amiplex_")) {
+            assert!(known.contains(word.trim_end_matches("_bucket")), "{word}");
+            asked += 1;
+        }
+        assert!(asked > 10, "{asked}");
+    }
 }
