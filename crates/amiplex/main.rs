@@ -1,3 +1,52 @@
-//! The `amiplex` program.
+//! The `amiplex` program: arguments, configuration, and then the library.
+//!
+//! Exit code 0: well. 1: failed at run time. 2: wrong usage or configuration.
 
-fn main() {}
+mod check;
+mod cli;
+mod demo;
+mod run;
+mod start;
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use clap::Parser;
+use clap::error::ErrorKind;
+
+use cli::{Cli, Verb};
+use start::Failure;
+
+fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            let wanted = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
+            return match error.print() {
+                Ok(()) if wanted => ExitCode::SUCCESS,
+                Ok(()) | Err(_) => ExitCode::from(2),
+            };
+        }
+    };
+    let result = match cli.verb {
+        Verb::Run { config } => run::run(&config),
+        Verb::Check { config, online } => check::check(&config, online),
+        Verb::Demo { port, calls } => demo::demo(port, calls),
+        Verb::Version => say(&format!("amiplex {}", env!("CARGO_PKG_VERSION"))),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            // Nothing is left to tell if stderr is closed.
+            if writeln!(std::io::stderr(), "{failure}").is_err() {
+                return ExitCode::from(1);
+            }
+            ExitCode::from(failure.exit_code())
+        }
+    }
+}
+
+/// Prints a line for the user.
+fn say(line: &str) -> Result<(), Failure> {
+    writeln!(std::io::stdout(), "{line}").map_err(|error| Failure::Runtime(format!("cannot write: {error}")))
+}

@@ -45,6 +45,8 @@ pub struct NodeStatus {
     pub booted: Option<Booted>,
     /// Its answer to ListCommands.
     pub learned: Arc<LearnedActions>,
+    /// Whether the node has said what the upstream account may do.
+    pub limits_known: bool,
     /// What the upstream account lacks, in sentences.
     pub shortcomings: Arc<[String]>,
 }
@@ -58,6 +60,7 @@ impl NodeStatus {
             version: None,
             booted: None,
             learned: Arc::new(LearnedActions::default()),
+            limits_known: false,
             shortcomings: Arc::from([]),
         }
     }

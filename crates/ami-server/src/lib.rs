@@ -1,1 +1,26 @@
-//! Sockets, tasks and time around ami-mux: listeners, TLS, drivers, hub, cluster.
+//! Sockets, tasks and time around the machines of `ami-mux`.
+//!
+//! ```text
+//!  listener ─▶ downstream::driver (a task per connection) ──NodeCommand──▶ upstream::driver (a task per node)
+//!                     ▲                                                          │
+//!                     └───────────── Inbox ◀── replies, EventHub ◀───────────────┘
+//! ```
+//!
+//! [`App`] puts it together. Owners: the connection's task owns socket and session, the node's task its lanes and their
+//! pending actions. Shared are only the inboxes, the hubs, the directory and the registry.
+
+mod app;
+mod cluster;
+mod downstream;
+mod hub;
+mod inbox;
+mod listener;
+mod registry;
+mod supervisor;
+mod throttle;
+mod tls;
+mod transport;
+mod upstream;
+mod world;
+
+pub use app::{App, ClusterWatch, StartError};

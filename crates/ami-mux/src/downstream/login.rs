@@ -169,8 +169,9 @@ impl Session {
                     .map(|view| (principal, view))
                     .ok_or(LoginFault::NoNode)
             });
-        if verified.is_err() {
-            surroundings.login_failed(username, self.start.peer, now);
+        match verified {
+            Ok(_) => surroundings.login_succeeded(username, self.start.peer),
+            Err(_) => surroundings.login_failed(username, self.start.peer, now),
         }
         verified
     }

@@ -113,6 +113,8 @@ pub enum LoginFault {
     Denied(Denied),
     /// Account, listener and login name leave no node.
     NoNode,
+    /// The account allows one session, and has it.
+    InUse,
     /// Too many failures before.
     Throttled,
 }

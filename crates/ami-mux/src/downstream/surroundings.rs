@@ -22,6 +22,9 @@ pub trait Surroundings {
     /// A login failed for its secret, its account or its address.
     fn login_failed(&self, account: &[u8], peer: IpAddr, now: Instant);
 
+    /// A login was accepted.
+    fn login_succeeded(&self, account: &[u8], peer: IpAddr);
+
     /// Counts a session in for the account. With `alone`, refuses when there is one already.
     fn claim_login(&self, account: &str, alone: bool) -> bool;
 

@@ -199,6 +199,7 @@ impl<R: Clone> Node<R> {
             seq: submission.seq,
             action_id: submission.action.action().action_id(),
             label: submission.label.clone(),
+            table_name: submission.action.spec().map(|spec| spec.name),
             action_name: submission
                 .action
                 .action()

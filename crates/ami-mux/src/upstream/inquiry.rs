@@ -131,6 +131,8 @@ impl<R: Clone> Node<R> {
         for shortcoming in account_shortcomings(&user, frame) {
             self.shortcoming(shortcoming);
         }
+        self.status.limits_known = true;
+        self.publish_status();
         self.inquire(now);
     }
 

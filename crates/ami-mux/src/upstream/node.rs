@@ -144,8 +144,8 @@ pub enum NodeNote {
     },
     /// An action ended.
     Done {
-        /// The action's name.
-        action: String,
+        /// Its name, when the action table has it.
+        action: Option<&'static str>,
         /// How.
         end: ActionEnd,
         /// From its writing to its end, when it was written.
@@ -396,9 +396,9 @@ impl<R: Clone> Node<R> {
     pub(super) fn refuse(&mut self, submission: Submission<R>, failure: Failure) {
         let action = submission.action.action();
         let action_id = action.action_id();
-        let name = action.name().map(ToString::to_string).unwrap_or_default();
+        let table_name = submission.action.spec().map(|spec| spec.name);
         self.note(NodeNote::Done {
-            action: name,
+            action: table_name,
             end: ActionEnd::NotSent,
             after: None,
         });
@@ -537,6 +537,7 @@ impl<R: Clone> Node<R> {
             list: false,
         };
         let action = client.action_name.to_string();
+        let table_name = client.table_name;
         let end = match failure.outcome {
             Outcome::NotSent => ActionEnd::NotSent,
             Outcome::Unknown => ActionEnd::Unknown,
@@ -544,7 +545,7 @@ impl<R: Clone> Node<R> {
         self.effects
             .push_back(NodeEffect::Deliver(client.reply_to.clone(), mail));
         self.note(NodeNote::Done {
-            action: action.clone(),
+            action: table_name,
             end,
             after: None,
         });

@@ -37,6 +37,8 @@ pub(super) struct Client<R> {
     /// Name of the label header for list items, on sessions of several nodes.
     pub(super) label: Option<std::sync::Arc<str>>,
     pub(super) action_name: Box<str>,
+    /// Its name as the action table spells it, if it is there.
+    pub(super) table_name: Option<&'static str>,
 }
 
 /// The actions that amiplex runs on its own account.

@@ -128,7 +128,7 @@ impl<R: Clone> Node<R> {
                 let list = matches!(pending.awaiting, Awaiting::ListItems { .. });
                 let bytes = for_client(frame, client, &self.settings.name);
                 self.answer(client, bytes, true, list);
-                let action = client.action_name.to_string();
+                let action = client.table_name;
                 let after = Some(now.saturating_duration_since(pending.written));
                 let refused = frame.response() == Some(b"Error");
                 let end = if refused {

@@ -1,0 +1,417 @@
+//! Sessions and nodes with virtual time and random faults, joined without sockets.
+//!
+//! For every seed: each accepted action gets exactly one final answer, in order and to the right client; nothing is executed twice, what was
+//! called `not sent` never; no event overtakes the answer of the action that caused it, or reaches an account that may not see it.
+//! Replay one with `AMIPLEX_SEED=n cargo test -p ami-mux --test simulation`.
+
+#[path = "simulation/asterisk.rs"]
+mod asterisk;
+#[path = "simulation/client.rs"]
+mod client;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, Ipv4Addr};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use ami_access::manager_conf::MemoryFiles;
+use ami_access::{Accounts, OnNodeLoss, Secret, load_from};
+use ami_mux::{
+    Directory, DirectoryEntry, LaneId, LaneLoss, Mail, Node, NodeEffect, NodeId, NodeSettings, NodeStatus, Session,
+    SessionEffect, SessionId, SessionSettings, SessionStart, Surroundings,
+};
+use asterisk::Asterisk;
+use client::{Asked, Client, Outcome};
+
+const MANAGER_CONF: &str = "
+[general]
+[full]
+secret = s
+read = all
+write = all
+[narrow]
+secret = s
+read = call
+write = all
+";
+
+struct World {
+    accounts: Arc<Accounts>,
+    directory: Arc<Directory>,
+}
+
+impl Surroundings for World {
+    fn accounts(&self) -> Arc<Accounts> {
+        Arc::clone(&self.accounts)
+    }
+    fn directory(&self) -> Arc<Directory> {
+        Arc::clone(&self.directory)
+    }
+    fn is_throttled(&self, _: &[u8], _: IpAddr, _: Instant) -> bool {
+        false
+    }
+    fn login_failed(&self, _: &[u8], _: IpAddr, _: Instant) {}
+    fn login_succeeded(&self, _: &[u8], _: IpAddr) {}
+    fn claim_login(&self, _: &str, _: bool) -> bool {
+        true
+    }
+    fn is_logged_in(&self, _: &str) -> bool {
+        false
+    }
+    fn challenge_bits(&self) -> Option<u32> {
+        Some(7)
+    }
+    fn wall_clock(&self) -> Duration {
+        Duration::from_secs(1)
+    }
+}
+
+struct NodeSim {
+    machine: Node<usize>,
+    asterisk: Asterisk,
+    opening: BTreeMap<LaneId, Instant>,
+    open: BTreeSet<LaneId>,
+    buffers: BTreeMap<LaneId, bytes::BytesMut>,
+}
+
+struct Simulation {
+    rng: fastrand::Rng,
+    now: Instant,
+    world: World,
+    nodes: Vec<NodeSim>,
+    clients: Vec<Client>,
+    next_token: u64,
+    faults: bool,
+}
+
+const DEADLINE: Duration = Duration::from_secs(3);
+
+impl Simulation {
+    fn new(seed: u64, nodes: usize, clients: usize, faults: bool) -> Self {
+        #[expect(clippy::disallowed_methods, reason = "any instant serves as the start of virtual time")]
+        let now = Instant::now();
+        let files = MemoryFiles::default().with("/manager.conf", MANAGER_CONF);
+        let accounts = Arc::new(load_from(&files, Path::new("/manager.conf"), None).expect("valid").accounts);
+        let entries = (0..nodes).map(|index| DirectoryEntry {
+            name: format!("pbx{index}").into(),
+            config_dir: "/etc/asterisk".into(),
+            module_dir: "/usr/lib/asterisk/modules".into(),
+            status: NodeStatus::initial(),
+        });
+        let world = World { accounts, directory: Arc::new(Directory::new(entries.collect())) };
+        let node_sims = (0..nodes).map(|index| NodeSim {
+            machine: Node::new(settings(index), 0xfeed + u32::try_from(index).unwrap(), now),
+            asterisk: Asterisk::new(),
+            opening: BTreeMap::new(),
+            open: BTreeSet::new(),
+            buffers: BTreeMap::new(),
+        });
+        let mut simulation = Self {
+            rng: fastrand::Rng::with_seed(seed),
+            now,
+            world,
+            nodes: node_sims.collect(),
+            clients: Vec::new(),
+            next_token: 0,
+            faults,
+        };
+        // Let the nodes come up before clients connect, so that views are stable.
+        for _ in 0..50 {
+            simulation.tick();
+        }
+        for index in 0..clients {
+            simulation.connect(index);
+        }
+        simulation
+    }
+
+    fn connect(&mut self, index: usize) {
+        let node = NodeId(u16::try_from(index % self.nodes.len()).unwrap());
+        let settings = SessionSettings {
+            inflight_max: 16,
+            action_deadline: DEADLINE,
+            list_deadline: DEADLINE,
+            event_hold_max: Duration::from_millis(100),
+            auth_timeout: Duration::from_secs(30),
+            label: "Node".into(),
+            select: Arc::from(["Node".to_owned()]),
+            node: Some(node),
+            greeting_version: None,
+            on_node_loss: OnNodeLoss::Keep,
+        };
+        let start = SessionStart { id: SessionId(index as u64), peer: IpAddr::V4(Ipv4Addr::LOCALHOST) };
+        let session = Session::new(start, Arc::new(settings), &self.world, self.now);
+        let full = index % 3 != 2;
+        let mut client = Client::new(session, full, !self.faults);
+        let user = if full { "full" } else { "narrow" };
+        let login = format!("Action: Login\r\nActionID: l\r\nUsername: {user}\r\nSecret: s\r\n\r\n");
+        client.to_session.extend_from_slice(login.as_bytes());
+        client.asked.push_back(Asked { id: Some("l".into()), token: "login".into(), kind: "login" });
+        self.clients.push(client);
+    }
+
+    fn tick(&mut self) {
+        self.now += Duration::from_millis(1);
+        for index in 0..self.nodes.len() {
+            self.tick_node(index);
+        }
+        for index in 0..self.clients.len() {
+            self.tick_client(index);
+        }
+    }
+
+    fn tick_node(&mut self, index: usize) {
+        let now = self.now;
+        let rng = &mut self.rng;
+        let node = &mut self.nodes[index];
+        node.asterisk.tick(rng, now);
+        let due: Vec<LaneId> = node.opening.iter().filter(|(_, at)| **at <= now).map(|(lane, _)| *lane).collect();
+        for lane in due {
+            node.opening.remove(&lane);
+            if node.asterisk.is_dead(now) {
+                node.machine.lane_lost(lane, &LaneLoss::ConnectFailed("refused".into()), now);
+            } else {
+                node.asterisk.accept(lane);
+                node.open.insert(lane);
+                node.buffers.insert(lane, bytes::BytesMut::new());
+                node.machine.lane_opened(lane, now);
+            }
+        }
+        let lanes: Vec<LaneId> = node.open.iter().copied().collect();
+        for lane in lanes {
+            // A frozen node's buffers take some bytes, not all of them.
+            let queued: usize = node.machine.lane_output(lane).map_or(0, |queue| queue.iter().map(bytes::Bytes::len).sum());
+            let count = rng.usize(0..=queued);
+            if count > 0 {
+                let bytes: Vec<u8> =
+                    node.machine.lane_output(lane).unwrap().iter().flat_map(|slice| slice.iter().copied()).take(count).collect();
+                node.asterisk.input(lane, &bytes);
+                node.machine.lane_wrote(lane, count, now);
+            }
+            let Some(output) = node.asterisk.output(lane) else { continue };
+            let count = rng.usize(0..=output.len());
+            let bytes = output.split_to(count);
+            let buffer = node.buffers.get_mut(&lane).unwrap();
+            buffer.extend_from_slice(&bytes);
+            while node.machine.lane_input(lane, buffer, 3, now) {}
+        }
+        if node.machine.poll_timeout().is_some_and(|at| at <= now) {
+            node.machine.handle_timeout(now);
+        }
+        self.carry_out(index);
+    }
+
+    fn carry_out(&mut self, index: usize) {
+        let now = self.now;
+        while let Some(effect) = self.nodes[index].machine.poll_effect() {
+            match effect {
+                NodeEffect::Open { lane, attempt, .. } => {
+                    let delay = Duration::from_millis(2 + 20 * u64::from(attempt.min(10)));
+                    self.nodes[index].opening.insert(lane, now + delay);
+                }
+                NodeEffect::Close(lane) => {
+                    self.nodes[index].asterisk.drop_connection(lane);
+                    self.nodes[index].open.remove(&lane);
+                    self.nodes[index].opening.remove(&lane);
+                }
+                NodeEffect::Deliver(client, mail) => self.clients[client].inbox.push_back(mail),
+                NodeEffect::Broadcast(mail) => self.broadcast(index, &mail),
+                NodeEffect::Status(status) => {
+                    let mut directory = Directory::clone(&self.world.directory);
+                    directory.entry_mut(NodeId(u16::try_from(index).unwrap())).unwrap().status = status;
+                    self.world.directory = Arc::new(directory);
+                }
+                NodeEffect::Note(_) => {}
+            }
+        }
+    }
+
+    fn broadcast(&mut self, node: usize, mail: &Mail) {
+        let nodes = self.nodes.len();
+        for (index, client) in self.clients.iter_mut().enumerate() {
+            if client.subscribed && index % nodes == node {
+                client.inbox.push_back(mail.clone());
+            }
+        }
+    }
+
+    fn tick_client(&mut self, index: usize) {
+        let now = self.now;
+        let client = &mut self.clients[index];
+        client.session.client_input(&mut client.to_session, &self.world, now);
+        let count = self.rng.usize(0..=client.inbox.len());
+        for _ in 0..count {
+            let mail = client.inbox.pop_front().unwrap();
+            client.session.mail(mail, &self.world, now);
+        }
+        if client.session.poll_timeout().is_some_and(|at| at <= now) {
+            client.session.handle_timeout(&self.world, now);
+        }
+        client.session.client_input(&mut client.to_session, &self.world, now);
+        while let Some(effect) = client.session.poll_effect() {
+            match effect {
+                SessionEffect::Write { bytes, .. } => {
+                    for slice in bytes {
+                        client.receive(&slice);
+                    }
+                }
+                SessionEffect::Submit(node, submission) => {
+                    self.nodes[node.index()].machine.submit(submission.addressed_to(index), now);
+                }
+                SessionEffect::LoggedIn { .. } => client.subscribed = true,
+                SessionEffect::Close(_) => client.ended = true,
+                SessionEffect::Interest(_) | SessionEffect::Note(_) => {}
+            }
+        }
+    }
+
+    fn ask(&mut self, index: usize) {
+        self.next_token += 1;
+        let id = match self.rng.u8(0..4) {
+            0 => None,
+            number => Some(number.to_string()),
+        };
+        let token = format!("t{}/{}", self.next_token, id.as_deref().unwrap_or_default());
+        let (kind, body) = match self.rng.u8(0..12) {
+            0..4 => ("getvar", "Action: Getvar\r\nVariable: X\r\n"),
+            4..6 => ("queueadd", "Action: QueueAdd\r\nQueue: q\r\nInterface: i\r\n"),
+            6..8 => ("async", "Action: Originate\r\nChannel: c\r\nAsync: true\r\nTimeout: 1000\r\n"),
+            8 => ("sync", "Action: Originate\r\nChannel: c\r\nTimeout: 1000\r\n"),
+            9 => ("list", "Action: CoreShowChannels\r\n"),
+            10 => ("command", "Action: Command\r\nCommand: core show version\r\n"),
+            _ => ("ping", "Action: Ping\r\n"),
+        };
+        let id_line = id.as_ref().map(|id| format!("ActionID: {id}\r\n")).unwrap_or_default();
+        let message = format!("{body}{id_line}Token: {token}\r\n\r\n");
+        let client = &mut self.clients[index];
+        client.to_session.extend_from_slice(message.as_bytes());
+        client.asked.push_back(Asked { id, token, kind });
+    }
+
+    fn maybe_fault(&mut self) {
+        if !self.faults || self.rng.u32(0..700) != 0 {
+            return;
+        }
+        let now = self.now;
+        let index = self.rng.usize(0..self.nodes.len());
+        let until = now + Duration::from_millis(self.rng.u64(50..2500));
+        let kind = self.rng.u8(0..3);
+        let lanes: Vec<LaneId> = self.nodes[index].open.iter().copied().collect();
+        let Some(one) = self.rng.choice(&lanes).copied() else { return };
+        let node = &mut self.nodes[index];
+        let lost = match kind {
+            0 => {
+                node.asterisk.frozen_until = Some(until);
+                return;
+            }
+            1 => vec![one],
+            _ => {
+                node.asterisk.dead_until = Some(until);
+                lanes
+            }
+        };
+        for lane in lost {
+            node.asterisk.drop_connection(lane);
+            node.open.remove(&lane);
+            node.machine.lane_lost(lane, &LaneLoss::Eof, now);
+        }
+    }
+
+    fn run(&mut self) {
+        for _ in 0..6_000 {
+            self.tick();
+            self.maybe_fault();
+            for index in 0..self.clients.len() {
+                if self.rng.u8(0..90) == 0 {
+                    self.ask(index);
+                }
+            }
+        }
+        self.faults = false;
+        for _ in 0..25_000 {
+            if self.clients.iter().all(|client| client.asked.is_empty()) {
+                break;
+            }
+            self.tick();
+        }
+        self.check();
+    }
+
+    fn check(&self) {
+        let mut executed = BTreeMap::new();
+        for node in &self.nodes {
+            for token in &node.asterisk.executed {
+                *executed.entry(token.clone()).or_insert(0) += 1;
+            }
+        }
+        for (token, times) in &executed {
+            assert_eq!(*times, 1, "{token} was executed {times} times");
+        }
+        for client in &self.clients {
+            let open: Vec<_> = client.asked.iter().map(|asked| (&asked.token, asked.kind)).collect();
+            assert!(open.is_empty(), "never answered: {open:?}");
+            for (token, kind, outcome) in &client.answered {
+                let local = matches!(*kind, "ping" | "login");
+                match outcome {
+                    Outcome::Success => assert!(local || executed.contains_key(token), "{token} succeeded unexecuted"),
+                    Outcome::NotSent => assert!(!executed.contains_key(token), "{token} was called not sent, and ran"),
+                    Outcome::Unknown => {}
+                }
+            }
+        }
+    }
+}
+
+fn settings(index: usize) -> NodeSettings {
+    NodeSettings {
+        id: NodeId(u16::try_from(index).unwrap()),
+        name: format!("pbx{index}").into(),
+        username: "amiplex".into(),
+        secret: Secret::new("s".to_owned()),
+        md5: index == 0,
+        lanes_min: 1,
+        lanes_max: 3,
+        blocking_max: 2,
+        depth: 4,
+        keepalive_interval: Duration::from_secs(1),
+        keepalive_deadline: Duration::from_millis(700),
+        action_deadline: DEADLINE,
+    }
+}
+
+fn seeds(count: u64) -> Vec<u64> {
+    match std::env::var("AMIPLEX_SEED").ok().and_then(|seed| seed.parse().ok()) {
+        Some(seed) => vec![seed],
+        None => (1..=count).collect(),
+    }
+}
+
+fn simulate(count: u64, faults: bool) -> usize {
+    let mut answered = 0;
+    for seed in seeds(count) {
+        println!("seed {seed}");
+        let mut simulation = Simulation::new(seed, 2, 6, faults);
+        simulation.run();
+        answered += simulation.clients.iter().map(|client| client.answered.len()).sum::<usize>();
+    }
+    answered
+}
+
+#[test]
+fn every_action_is_answered_once_while_nodes_freeze_and_die() {
+    let answered = simulate(40, true);
+    assert!(answered > 40 * 250, "only {answered} answers: the simulation does not do what it should");
+}
+
+#[test]
+fn without_faults_every_action_succeeds() {
+    for seed in seeds(10) {
+        let mut simulation = Simulation::new(seed, 2, 6, false);
+        simulation.run();
+        for client in &simulation.clients {
+            let failed: Vec<_> = client.answered.iter().filter(|(.., outcome)| *outcome != Outcome::Success).collect();
+            assert!(failed.is_empty(), "seed {seed}: {failed:?}");
+        }
+    }
+}

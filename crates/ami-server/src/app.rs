@@ -1,0 +1,283 @@
+//! From a configuration to a running program and back to nothing.
+//!
+//! Start: everything is bound before anything runs, so that a port in use is told at once. Drain: listeners first, then the
+//! sessions' actions in flight up to a limit, then the lanes; every task is joined.
+
+use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::time::Duration;
+
+use ami_access::Accounts;
+use ami_config::{Auth, Config};
+use ami_mux::{Directory, DirectoryEntry, NodeId, NodeSettings, NodeStatus, SessionSettings};
+use ami_telemetry::{ListenerMeters, Meters, NodeMeters};
+use arc_swap::ArcSwap;
+use thiserror::Error;
+use tokio::net::TcpListener;
+use tokio::sync::mpsc;
+use tokio::time::{sleep, timeout};
+use tokio_rustls::TlsAcceptor;
+
+use crate::cluster::{Cluster, NodeHandle};
+use crate::downstream::driver::OutboundLimits;
+use crate::hub::EventHub;
+use crate::listener::{self, Listener};
+use crate::registry::{SessionLimits, SessionRegistry};
+use crate::supervisor::Supervisor;
+use crate::throttle::AuthThrottle;
+use crate::tls;
+use crate::upstream::backoff::Backoff;
+use crate::upstream::connect::NodeAddress;
+use crate::upstream::driver::{self, NodeTask};
+use crate::world::World;
+
+/// Commands that wait for a node's task. A session that finds it full waits with its action, and reads no more.
+const NODE_QUEUE: usize = 1024;
+/// Connections that the system holds for us between two accepts.
+const BACKLOG: u32 = 1024;
+
+/// Why amiplex cannot start.
+#[derive(Debug, Error)]
+pub enum StartError {
+    /// The address of a listener cannot be had.
+    #[error("listener {name}: cannot listen on {address}: {source}")]
+    Bind {
+        /// The listener's name.
+        name: String,
+        /// Its address.
+        address: SocketAddr,
+        /// The system's reason.
+        source: io::Error,
+    },
+    /// A certificate or key cannot be used.
+    #[error("{place}: {problem}")]
+    Tls {
+        /// Which listener or node.
+        place: String,
+        /// What is wrong, and with which file.
+        problem: String,
+    },
+    /// The system gives no random bits.
+    #[error("the system gives no random bits: {0}")]
+    Random(String),
+    /// More nodes than can be numbered.
+    #[error("too many nodes")]
+    TooManyNodes,
+}
+
+/// A program that is bound and not running yet.
+pub struct App {
+    world: Arc<World>,
+    supervisor: Supervisor,
+    listeners: Vec<Listener>,
+    nodes: Vec<NodeTask>,
+    drain_timeout: Duration,
+}
+
+impl App {
+    /// Binds every listener of `config` and prepares its nodes.
+    pub fn build(config: &Config, accounts: Accounts, meters: Arc<Meters>) -> Result<Self, StartError> {
+        let mut app = Self::without_listeners(config, accounts, meters)?;
+        let next_session = Arc::new(AtomicU64::new(1));
+        for listener in &config.listeners {
+            let bound = app.bind(config, listener, &next_session)?;
+            app.listeners.push(bound);
+        }
+        Ok(app)
+    }
+
+    /// The nodes alone, to look at them.
+    pub fn without_listeners(config: &Config, accounts: Accounts, meters: Arc<Meters>) -> Result<Self, StartError> {
+        let nonce = getrandom::u32().map_err(|error| StartError::Random(error.to_string()))?;
+        let mut handles = Vec::new();
+        let mut entries = Vec::new();
+        let mut nodes = Vec::new();
+        for (index, node) in config.nodes.iter().enumerate() {
+            let id = NodeId(u16::try_from(index).map_err(|_| StartError::TooManyNodes)?);
+            let name: Arc<str> = node.name.as_str().into();
+            let (commands, receiver) = mpsc::channel(NODE_QUEUE);
+            handles.push(NodeHandle { commands, hub: Arc::new(EventHub::default()) });
+            entries.push(DirectoryEntry {
+                name: Arc::clone(&name),
+                config_dir: node.config_dir.as_str().into(),
+                module_dir: node.module_dir.as_str().into(),
+                status: NodeStatus::initial(),
+            });
+            nodes.push(NodeTask {
+                settings: node_settings(id, node, config),
+                address: node_address(node)?,
+                backoff: Backoff::new(node.backoff.min, node.backoff.max),
+                nonce,
+                commands: receiver,
+                meters: NodeMeters::new(&node.name),
+            });
+        }
+        let registry = SessionRegistry::new(SessionLimits {
+            sessions: config.limits.sessions_max,
+            unauthenticated: config.limits.unauthenticated_max,
+            unauthenticated_per_address: config.limits.unauthenticated_per_address,
+        });
+        let supervisor = Supervisor::new(Arc::clone(&meters));
+        let world = World {
+            accounts: ArcSwap::from_pointee(accounts),
+            cluster: Cluster::new(handles, Directory::new(entries)),
+            registry: Arc::new(registry),
+            throttle: AuthThrottle::default(),
+            meters,
+        };
+        Ok(Self {
+            world: Arc::new(world),
+            supervisor,
+            listeners: Vec::new(),
+            nodes,
+            drain_timeout: config.server.drain_timeout,
+        })
+    }
+
+    /// Whether the certificates of the listeners can be used, without binding anything.
+    pub fn check_listeners(config: &Config) -> Result<(), StartError> {
+        config.listeners.iter().try_for_each(|listener| acceptor(listener).map(|_| ()))
+    }
+
+    /// Name and address of every listener, with the port that the system chose for port 0.
+    pub fn addresses(&self) -> Vec<(String, SocketAddr)> {
+        let address = |listener: &Listener| Some((listener.name.to_string(), listener.socket.local_addr().ok()?));
+        self.listeners.iter().filter_map(address).collect()
+    }
+
+    /// A view of the nodes that stays valid while the app runs.
+    pub fn watch(&self) -> ClusterWatch {
+        ClusterWatch { world: Arc::clone(&self.world) }
+    }
+
+    /// Runs until `shutdown` says so the first time, then drains; a second time skips to the end.
+    pub async fn run<F, S>(self, shutdown: F)
+    where
+        F: Fn() -> S,
+        S: Future<Output = ()>,
+    {
+        let Self { world, supervisor, listeners, nodes, drain_timeout } = self;
+        for node in nodes {
+            supervisor.spawn("node", driver::run(node, Arc::clone(&world), supervisor.clone()));
+        }
+        for listener in listeners {
+            supervisor.spawn("listener", listener::run(listener, Arc::clone(&world), supervisor.clone()));
+        }
+        shutdown().await;
+        tracing::info!(sessions = world.registry.len(), "draining");
+        supervisor.draining().cancel();
+        let sessions_gone = async {
+            while world.registry.len() > 0 {
+                sleep(Duration::from_millis(20)).await;
+            }
+        };
+        tokio::select! {
+            ended = timeout(drain_timeout, sessions_gone) => {
+                if ended.is_err() {
+                    tracing::warn!(sessions = world.registry.len(), "drain_timeout passed, closing what is left");
+                }
+            }
+            () = shutdown() => tracing::info!("told twice, closing at once"),
+        }
+        supervisor.stopping().cancel();
+        supervisor.join().await;
+        tracing::info!("stopped");
+    }
+
+    fn bind(
+        &self,
+        config: &Config,
+        listener: &ami_config::Listener,
+        next_session: &Arc<AtomicU64>,
+    ) -> Result<Listener, StartError> {
+        let tls = acceptor(listener)?;
+        let socket = listen(listener.bind).map_err(|source| StartError::Bind {
+            name: listener.name.clone(),
+            address: listener.bind,
+            source,
+        })?;
+        Ok(Listener {
+            name: listener.name.as_str().into(),
+            socket,
+            tls,
+            settings: Arc::new(self.session_settings(config, listener)),
+            outbound: OutboundLimits {
+                event_bytes: usize::try_from(config.outbound.event_bytes).unwrap_or(usize::MAX),
+                reply_bytes: usize::try_from(config.outbound.reply_bytes).unwrap_or(usize::MAX),
+                event_age: config.outbound.event_age,
+            },
+            meters: Arc::new(ListenerMeters::new(&listener.name)),
+            next_session: Arc::clone(next_session),
+        })
+    }
+
+    fn session_settings(&self, config: &Config, listener: &ami_config::Listener) -> SessionSettings {
+        let directory = self.world.cluster.directory();
+        SessionSettings {
+            inflight_max: usize::try_from(config.limits.inflight_max).unwrap_or(usize::MAX),
+            action_deadline: config.limits.action_deadline,
+            list_deadline: config.limits.list_deadline,
+            event_hold_max: config.limits.event_hold_max,
+            auth_timeout: self.world.accounts.load().general().authtimeout,
+            label: config.labels.event.as_str().into(),
+            select: config.labels.select.clone().into(),
+            node: listener.node.as_ref().and_then(|name| directory.find(name.as_bytes())),
+            greeting_version: listener.greeting_version,
+            on_node_loss: listener.on_node_loss,
+        }
+    }
+}
+
+/// Looks at the nodes of a running app.
+#[derive(Clone, Debug)]
+pub struct ClusterWatch {
+    world: Arc<World>,
+}
+
+impl ClusterWatch {
+    /// The nodes as last seen.
+    pub fn directory(&self) -> Arc<Directory> {
+        self.world.cluster.directory()
+    }
+}
+
+fn acceptor(listener: &ami_config::Listener) -> Result<Option<TlsAcceptor>, StartError> {
+    let Some(files) = &listener.tls else { return Ok(None) };
+    let config = tls::server_config(files).map_err(|error| StartError::Tls {
+        place: format!("listener {}", listener.name),
+        problem: error.to_string(),
+    })?;
+    Ok(Some(TlsAcceptor::from(config)))
+}
+
+fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { tokio::net::TcpSocket::new_v4()? } else { tokio::net::TcpSocket::new_v6()? };
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
+}
+
+fn node_settings(id: NodeId, node: &ami_config::Node, config: &Config) -> NodeSettings {
+    NodeSettings {
+        id,
+        name: node.name.as_str().into(),
+        username: node.username.clone(),
+        secret: node.secret.clone(),
+        md5: node.auth == Auth::Md5,
+        lanes_min: node.lanes.min,
+        lanes_max: node.lanes.max,
+        blocking_max: node.lanes.blocking_max,
+        depth: node.lanes.depth,
+        keepalive_interval: node.keepalive.interval,
+        keepalive_deadline: node.keepalive.deadline,
+        action_deadline: config.limits.action_deadline,
+    }
+}
+
+fn node_address(node: &ami_config::Node) -> Result<NodeAddress, StartError> {
+    NodeAddress::new(node)
+        .map_err(|error| StartError::Tls { place: format!("node {}", node.name), problem: error.to_string() })
+}

@@ -1,0 +1,5 @@
+//! One task per client connection: it owns the session's machine and the socket.
+
+pub(crate) mod driver;
+mod journal;
+pub(crate) mod outbound;

@@ -1,0 +1,384 @@
+//! The task of one client connection: its socket, its timers, its inbox, and the machine that knows what they mean.
+//!
+//! Writing is a branch of its loop, never an await inside a handler: a client that does not read its answers is still
+//! heard, and its own queues fill until they end it.
+
+use std::collections::VecDeque;
+use std::future::Future;
+use std::io;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use ami_mux::{EndReason, Mail, NodeId, Session, SessionEffect, SessionSettings, SessionStart, Submission};
+use ami_telemetry::CloseReason;
+use bytes::BytesMut;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::time::{Instant, sleep_until, timeout};
+
+use super::journal::Journal;
+use super::outbound::Outbound;
+use crate::cluster::NodeCommand;
+use crate::inbox::{Budget, Inbox};
+use crate::registry::UnauthenticatedPlace;
+use crate::supervisor::Supervisor;
+use crate::transport::Transport;
+use crate::world::World;
+
+/// Mail taken before the socket is looked at again.
+const MAIL_PER_TURN: usize = 256;
+/// Room made for one read.
+const READ_BYTES: usize = 4 * 1024;
+/// How long the last bytes of a closed session may take to leave.
+const FLUSH_DEADLINE: Duration = Duration::from_secs(5);
+
+/// What a connection's task is made of.
+#[derive(Debug)]
+pub(crate) struct Connection {
+    pub(crate) start: SessionStart,
+    pub(crate) settings: Arc<SessionSettings>,
+    pub(crate) transport: Transport,
+    pub(crate) place: UnauthenticatedPlace,
+    pub(crate) outbound: OutboundLimits,
+    pub(crate) listener: Arc<str>,
+}
+
+/// Bounds of what waits for a client, unless its account says otherwise.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct OutboundLimits {
+    pub(crate) event_bytes: usize,
+    pub(crate) reply_bytes: usize,
+    pub(crate) event_age: Duration,
+}
+
+struct Driver {
+    session: Session,
+    transport: Transport,
+    input: BytesMut,
+    eof: bool,
+    inbox: Arc<Inbox>,
+    mail: VecDeque<Mail>,
+    backlog: Backlog,
+    outbound: Outbound,
+    /// Actions that their node's queue had no room for, in order.
+    unsent: VecDeque<(NodeId, Box<Submission<()>>)>,
+    nodes: Vec<NodeId>,
+    event_age: Duration,
+    reply_bytes: usize,
+    closing: Option<CloseReason>,
+    place: Option<UnauthenticatedPlace>,
+    world: Arc<World>,
+    journal: Journal,
+    start: SessionStart,
+}
+
+/// Bytes of mail that was taken from the inbox and not given to the machine yet.
+#[derive(Debug, Default)]
+struct Backlog {
+    events: usize,
+    replies: usize,
+}
+
+/// What the socket did.
+enum Io {
+    Wrote(super::outbound::Written),
+    Read(usize),
+    Failed(io::Error),
+}
+
+/// Runs a connection from its greeting to its end.
+pub(crate) async fn run(connection: Connection, world: Arc<World>, supervisor: Supervisor) {
+    let mut driver = Driver::new(connection, world);
+    driver.world.registry.insert(driver.start.id, Arc::clone(&driver.inbox));
+    let reason = driver.drive(&supervisor).await;
+    driver.finish(reason).await;
+}
+
+impl Driver {
+    fn new(connection: Connection, world: Arc<World>) -> Self {
+        let Connection { start, settings, transport, place, outbound, listener } = connection;
+        let budget = Budget {
+            event_bytes: outbound.event_bytes,
+            reply_bytes: outbound.reply_bytes,
+            policy: ami_access::SlowPolicy::Disconnect,
+        };
+        let now = Instant::now().into_std();
+        Self {
+            session: Session::new(start, settings, &*world, now),
+            transport,
+            input: BytesMut::new(),
+            eof: false,
+            inbox: Arc::new(Inbox::new(budget)),
+            mail: VecDeque::new(),
+            backlog: Backlog::default(),
+            outbound: Outbound::default(),
+            unsent: VecDeque::new(),
+            nodes: Vec::new(),
+            event_age: outbound.event_age,
+            reply_bytes: outbound.reply_bytes,
+            closing: None,
+            place: Some(place),
+            journal: Journal::new(start, listener, Arc::clone(&world.meters)),
+            world,
+            start,
+        }
+    }
+
+    async fn drive(&mut self, supervisor: &Supervisor) -> CloseReason {
+        let mut draining = false;
+        loop {
+            self.carry_out();
+            if let Some(reason) = self.closing {
+                return reason;
+            }
+            let inbox = Arc::clone(&self.inbox);
+            let world = Arc::clone(&self.world);
+            let wake = self.wake_at();
+            let unsent = self.unsent.front().map(|(node, _)| *node);
+            let wants_mail = !self.outbound.is_full();
+            let has_mail = wants_mail && !self.mail.is_empty();
+            tokio::select! {
+                biased;
+                () = supervisor.stopping().cancelled() => return CloseReason::Drain,
+                () = supervisor.draining().cancelled(), if !draining => {
+                    draining = true;
+                    self.session.drain();
+                }
+                io = std::future::poll_fn(|cx| self.poll_io(cx)) => self.on_io(io),
+                () = std::future::ready(()), if has_mail => self.take_mail(),
+                () = inbox.posted(), if wants_mail => self.fetch_mail(),
+                permit = reserve(&world, unsent), if unsent.is_some() => self.send_one(permit),
+                () = sleep_until(wake) => self.on_time(),
+            }
+        }
+    }
+
+    fn wake_at(&self) -> Instant {
+        let machine = self.session.poll_timeout().map(Instant::from_std);
+        let overdue = self.outbound.overdue_at(self.event_age);
+        [machine, overdue].into_iter().flatten().min().unwrap_or_else(|| Instant::now() + Duration::from_secs(3600))
+    }
+
+    fn on_time(&mut self) {
+        let now = Instant::now();
+        if self.outbound.overdue_at(self.event_age).is_some_and(|at| at <= now) {
+            self.closing = Some(CloseReason::EventAge);
+            return;
+        }
+        self.session.handle_timeout(&*self.world, now.into_std());
+        self.feed();
+    }
+
+    /// Writes what is queued, then reads while the session may take more.
+    fn poll_io(&mut self, cx: &mut Context<'_>) -> Poll<Io> {
+        if !self.outbound.is_empty() {
+            match self.outbound.poll_write(&mut self.transport, cx) {
+                Poll::Ready(Ok(written)) => return Poll::Ready(Io::Wrote(written)),
+                Poll::Ready(Err(error)) => return Poll::Ready(Io::Failed(error)),
+                Poll::Pending => {}
+            }
+        }
+        if self.eof || !self.session.wants_input() || !self.unsent.is_empty() {
+            return Poll::Pending;
+        }
+        if self.input.capacity() - self.input.len() < READ_BYTES / 4 {
+            self.input.reserve(READ_BYTES);
+        }
+        let read = pin!(self.transport.read_buf(&mut self.input));
+        match read.poll(cx) {
+            Poll::Ready(Ok(count)) => Poll::Ready(Io::Read(count)),
+            Poll::Ready(Err(error)) => Poll::Ready(Io::Failed(error)),
+            Poll::Pending => Poll::Pending,
+        }
+    }
+
+    fn on_io(&mut self, io: Io) {
+        match io {
+            Io::Wrote(written) => self.journal.wrote(written),
+            Io::Read(0) => {
+                self.eof = true;
+                self.feed();
+            }
+            Io::Read(count) => {
+                self.journal.read(count);
+                self.feed();
+            }
+            Io::Failed(error) => {
+                self.journal.io_failed(&error);
+                self.closing = Some(CloseReason::IoError);
+            }
+        }
+    }
+
+    /// Gives the machine what has been read, as far as it takes it.
+    fn feed(&mut self) {
+        self.session.client_input(&mut self.input, &*self.world, Instant::now().into_std());
+        // Wanting more with nothing whole left means that everything sent before the end was taken.
+        if self.eof && self.session.wants_input() {
+            self.session.client_eof();
+        }
+    }
+
+    fn fetch_mail(&mut self) {
+        let drained = self.inbox.drain();
+        if let Some(reason) = drained.closed {
+            self.closing = Some(reason);
+            return;
+        }
+        if drained.dropped > 0 {
+            self.journal.dropped(drained.dropped);
+            self.session.events_dropped(drained.dropped, &*self.world);
+        }
+        self.backlog.events += drained.event_bytes;
+        self.backlog.replies += drained.reply_bytes;
+        if self.mail.is_empty() {
+            self.mail = drained.mail;
+        } else {
+            self.mail.extend(drained.mail);
+        }
+        self.take_mail();
+    }
+
+    fn take_mail(&mut self) {
+        let now = Instant::now().into_std();
+        for _ in 0..MAIL_PER_TURN {
+            let Some(mail) = self.mail.pop_front() else { break };
+            self.backlog.leaves(&mail);
+            self.session.mail(mail, &*self.world, now);
+        }
+        self.feed();
+    }
+
+    fn carry_out(&mut self) {
+        let now = Instant::now();
+        while let Some(effect) = self.session.poll_effect() {
+            match effect {
+                SessionEffect::Write { bytes, event } => self.outbound.push(bytes, event, now),
+                SessionEffect::Submit(node, submission) => self.submit(node, submission),
+                SessionEffect::LoggedIn { nodes, interest } => {
+                    self.inbox.set_interest(interest);
+                    self.logged_in(nodes);
+                }
+                SessionEffect::Interest(interest) => self.inbox.set_interest(interest),
+                SessionEffect::Close(reason) => {
+                    self.closing.get_or_insert(close_reason(reason));
+                }
+                SessionEffect::Note(note) => self.journal.note(note),
+            }
+        }
+        let events = self.outbound.event_bytes() + self.session.held_event_bytes() + self.backlog.events;
+        self.inbox.set_drained(events, self.outbound.reply_bytes() + self.backlog.replies);
+    }
+
+    fn submit(&mut self, node: NodeId, submission: Box<Submission<()>>) {
+        if !self.unsent.is_empty() {
+            self.unsent.push_back((node, submission));
+            return;
+        }
+        let Some(handle) = self.world.cluster.node(node) else { return };
+        match handle.commands.try_reserve() {
+            Ok(permit) => permit.send(self.addressed(submission)),
+            Err(_) => self.unsent.push_back((node, submission)),
+        }
+    }
+
+    fn send_one(&mut self, permit: Option<tokio::sync::mpsc::OwnedPermit<NodeCommand>>) {
+        let Some((_, submission)) = self.unsent.pop_front() else { return };
+        if let Some(permit) = permit {
+            let command = self.addressed(submission);
+            permit.send(command);
+        }
+    }
+
+    fn addressed(&self, submission: Box<Submission<()>>) -> NodeCommand {
+        NodeCommand::Submit(Box::new(submission.addressed_to(Arc::clone(&self.inbox))))
+    }
+
+    fn logged_in(&mut self, nodes: Vec<NodeId>) {
+        self.place = None;
+        let Some(principal) = self.session.principal() else { return };
+        let account = principal.account();
+        let size = |own: Option<u64>| own.and_then(|own| usize::try_from(own).ok());
+        if let Some(age) = account.event_age {
+            self.event_age = age;
+        }
+        self.inbox.set_budget(Budget {
+            event_bytes: size(account.event_bytes).unwrap_or(self.inbox.budget().event_bytes),
+            reply_bytes: self.reply_bytes,
+            policy: account.slow,
+        });
+        self.journal.logged_in(account.name.as_str());
+        for node in &nodes {
+            if let Some(handle) = self.world.cluster.node(*node) {
+                handle.hub.subscribe(self.start.id, Arc::clone(&self.inbox));
+            }
+        }
+        self.nodes = nodes;
+    }
+
+    /// Leaves every place where the session is known, and gives the last bytes a moment to go.
+    async fn finish(mut self, reason: CloseReason) {
+        for node in std::mem::take(&mut self.nodes) {
+            if let Some(handle) = self.world.cluster.node(node) {
+                handle.hub.unsubscribe(self.start.id);
+                // Closing the inbox first would lose nothing: nobody reads it any more.
+                let gone = NodeCommand::SessionGone(self.start.id);
+                if handle.commands.send(gone).await.is_err() {
+                    tracing::debug!("the node's task has ended before its sessions");
+                }
+            }
+        }
+        self.inbox.close(reason);
+        self.world.registry.remove(self.start.id);
+        self.journal.release_login(&self.world.registry);
+        drop(self.place.take());
+        let orderly = !matches!(reason, CloseReason::IoError | CloseReason::SlowConsumer | CloseReason::EventAge);
+        if orderly {
+            let flush = async {
+                let transport = &mut self.transport;
+                let outbound = &mut self.outbound;
+                while !outbound.is_empty() {
+                    if std::future::poll_fn(|cx| outbound.poll_write(transport, cx)).await.is_err() {
+                        return;
+                    }
+                }
+                if let Err(error) = transport.shutdown().await {
+                    tracing::trace!(%error, "the peer had closed already");
+                }
+            };
+            if timeout(FLUSH_DEADLINE, flush).await.is_err() {
+                tracing::debug!(session = %self.start.id, "the last bytes could not be written in time");
+            }
+        }
+        self.journal.closed(reason);
+    }
+}
+
+/// A place in the node's queue; `None` when its task has ended.
+async fn reserve(world: &World, node: Option<NodeId>) -> Option<tokio::sync::mpsc::OwnedPermit<NodeCommand>> {
+    let sender = world.cluster.node(node?)?.commands.clone();
+    sender.reserve_owned().await.ok()
+}
+
+impl Backlog {
+    fn leaves(&mut self, mail: &Mail) {
+        match mail {
+            Mail::Event(event) => self.events -= event.plain().len(),
+            Mail::Reply { bytes, .. } => self.replies -= bytes.iter().map(bytes::Bytes::len).sum::<usize>(),
+            Mail::Written { .. } | Mail::NodeUp(_) | Mail::NodeBooted(_) | Mail::NodeDown(_) => {}
+        }
+    }
+}
+
+fn close_reason(reason: EndReason) -> CloseReason {
+    match reason {
+        EndReason::Logoff => CloseReason::Logoff,
+        EndReason::PeerClosed => CloseReason::PeerClosed,
+        EndReason::AuthTimeout => CloseReason::AuthTimeout,
+        EndReason::LoginFailed | EndReason::LoginInUse => CloseReason::LoginFailed,
+        EndReason::NodeLost => CloseReason::NodeLost,
+        EndReason::NodeAway => CloseReason::Refused,
+        EndReason::Draining => CloseReason::Drain,
+    }
+}

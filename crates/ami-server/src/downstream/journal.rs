@@ -1,0 +1,113 @@
+//! What a connection's task tells people: log lines and metrics.
+
+use std::io;
+use std::sync::Arc;
+
+use ami_access::{Denied, Refusal};
+use ami_mux::{LoginFault, RefusalKind, SessionNote, SessionStart};
+use ami_telemetry::{CloseReason, DropReason, LoginFailure, Meters, RefusalReason};
+
+use super::outbound::Written;
+use crate::registry::SessionRegistry;
+
+/// Log and metrics of one connection.
+#[derive(Debug)]
+pub(crate) struct Journal {
+    start: SessionStart,
+    listener: Arc<str>,
+    meters: Arc<Meters>,
+    account: Option<String>,
+}
+
+impl Journal {
+    pub(crate) fn new(start: SessionStart, listener: Arc<str>, meters: Arc<Meters>) -> Self {
+        tracing::debug!(session = %start.id, peer = %start.peer, listener = &*listener, "connected");
+        Self { start, listener, meters, account: None }
+    }
+
+    pub(crate) fn note(&self, note: SessionNote) {
+        let session = self.start.id;
+        match note {
+            SessionNote::LoginFailed { username, fault } => {
+                let reason = login_failure(fault);
+                self.meters.login_failed(reason);
+                let peer = self.start.peer;
+                tracing::info!(%session, %peer, username, reason = reason.as_label(), "login failed");
+            }
+            SessionNote::Refused { action, message, kind } => {
+                self.meters.action_refused(refusal_reason(kind));
+                let user = self.account.as_deref().unwrap_or_default();
+                tracing::debug!(%session, user, action, message, "action refused");
+            }
+            SessionNote::EventDiscarded => self.meters.events_dropped(DropReason::Revoked, 1),
+        }
+    }
+
+    pub(crate) fn logged_in(&mut self, account: &str) {
+        self.meters.login(account);
+        self.account = Some(account.to_owned());
+        let (session, peer) = (self.start.id, self.start.peer);
+        tracing::info!(%session, %peer, user = account, listener = &*self.listener, "logged in");
+    }
+
+    pub(crate) fn release_login(&self, registry: &SessionRegistry) {
+        if let Some(account) = &self.account {
+            registry.release_login(account);
+        }
+    }
+
+    pub(crate) fn wrote(&self, written: Written) {
+        self.meters.bytes_out(u64::try_from(written.bytes).unwrap_or(u64::MAX));
+        if written.events > 0 {
+            self.meters.events_delivered(written.events);
+        }
+    }
+
+    pub(crate) fn read(&self, count: usize) {
+        self.meters.bytes_in(u64::try_from(count).unwrap_or(u64::MAX));
+    }
+
+    pub(crate) fn dropped(&self, count: u64) {
+        self.meters.events_dropped(DropReason::Bytes, count);
+    }
+
+    pub(crate) fn io_failed(&self, error: &io::Error) {
+        tracing::debug!(session = %self.start.id, %error, "connection failed");
+    }
+
+    pub(crate) fn closed(&self, reason: CloseReason) {
+        self.meters.session_closed(reason);
+        let (session, user) = (self.start.id, self.account.as_deref().unwrap_or_default());
+        match reason {
+            CloseReason::SlowConsumer | CloseReason::EventAge => {
+                tracing::warn!(%session, user, reason = reason.as_label(), "closed: the client does not read");
+            }
+            _ => tracing::debug!(%session, user, reason = reason.as_label(), "closed"),
+        }
+    }
+}
+
+fn login_failure(fault: LoginFault) -> LoginFailure {
+    match fault {
+        LoginFault::Denied(Denied::NoUsername) => LoginFailure::NoUsername,
+        LoginFault::Denied(Denied::NoSuchAccount) => LoginFailure::NoSuchAccount,
+        LoginFault::Denied(Denied::Acl) => LoginFailure::Acl,
+        LoginFault::Denied(Denied::NoSecret) => LoginFailure::NoSecret,
+        LoginFault::Denied(Denied::WrongSecret) => LoginFailure::WrongSecret,
+        LoginFault::Denied(Denied::WrongKey) => LoginFailure::WrongKey,
+        LoginFault::Denied(Denied::NoChallenge) => LoginFailure::NoChallenge,
+        LoginFault::NoNode => LoginFailure::NoSuchNode,
+        LoginFault::InUse => LoginFailure::AlreadyLoggedIn,
+        LoginFault::Throttled => LoginFailure::Throttled,
+    }
+}
+
+fn refusal_reason(kind: RefusalKind) -> RefusalReason {
+    match kind {
+        RefusalKind::Access(Refusal::MissingAction) => RefusalReason::MissingAction,
+        RefusalKind::Access(Refusal::Unknown) => RefusalReason::Unknown,
+        RefusalKind::Access(Refusal::Denied) => RefusalReason::Denied,
+        RefusalKind::Access(Refusal::Check(_)) => RefusalReason::Check,
+        RefusalKind::Route => RefusalReason::NoRoute,
+    }
+}

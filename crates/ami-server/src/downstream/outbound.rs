@@ -1,0 +1,122 @@
+//! What a client is still to be sent, in order, on its way into the socket.
+//!
+//! Owned by the connection's task. Its bytes count in the inbox's budget until they are written.
+
+use std::collections::VecDeque;
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::{Buf, Bytes};
+use smallvec::SmallVec;
+use tokio::io::AsyncWrite;
+use tokio::time::Instant;
+
+use crate::transport::Transport;
+
+/// Slices given to one vectored write.
+const SLICES_PER_WRITE: usize = 64;
+
+#[derive(Debug)]
+struct Slice {
+    bytes: Bytes,
+    event: bool,
+    queued: Instant,
+}
+
+/// The queue.
+#[derive(Debug, Default)]
+pub(crate) struct Outbound {
+    slices: VecDeque<Slice>,
+    event_bytes: usize,
+    reply_bytes: usize,
+}
+
+/// What one write did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Written {
+    /// Bytes that left.
+    pub(crate) bytes: usize,
+    /// Events that left whole.
+    pub(crate) events: u64,
+}
+
+impl Outbound {
+    pub(crate) fn push(&mut self, bytes: impl IntoIterator<Item = Bytes>, event: bool, now: Instant) {
+        for bytes in bytes {
+            if bytes.is_empty() {
+                continue;
+            }
+            *(if event { &mut self.event_bytes } else { &mut self.reply_bytes }) += bytes.len();
+            self.slices.push_back(Slice { bytes, event, queued: now });
+        }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.slices.is_empty()
+    }
+
+    /// Whether enough waits that more need not be taken from the inbox.
+    pub(crate) fn is_full(&self) -> bool {
+        self.slices.len() >= 4 * SLICES_PER_WRITE
+    }
+
+    pub(crate) fn event_bytes(&self) -> usize {
+        self.event_bytes
+    }
+
+    pub(crate) fn reply_bytes(&self) -> usize {
+        self.reply_bytes
+    }
+
+    /// When the oldest waiting slice will have waited for `age`.
+    pub(crate) fn overdue_at(&self, age: Duration) -> Option<Instant> {
+        self.slices.front().map(|front| front.queued + age)
+    }
+
+    /// Writes as much as the socket takes at once.
+    pub(crate) fn poll_write(&mut self, socket: &mut Transport, cx: &mut Context<'_>) -> Poll<io::Result<Written>> {
+        let mut written = Written::default();
+        while !self.slices.is_empty() {
+            let slices: SmallVec<[IoSlice<'_>; SLICES_PER_WRITE]> =
+                self.slices.iter().take(SLICES_PER_WRITE).map(|slice| IoSlice::new(&slice.bytes)).collect();
+            match Pin::new(&mut *socket).poll_write_vectored(cx, &slices) {
+                Poll::Ready(Ok(0)) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                Poll::Ready(Ok(count)) => {
+                    drop(slices);
+                    written.bytes += count;
+                    written.events += self.advance(count);
+                }
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+                Poll::Pending if written.bytes > 0 => return Poll::Ready(Ok(written)),
+                Poll::Pending => return Poll::Pending,
+            }
+        }
+        match Pin::new(socket).poll_flush(cx) {
+            Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
+            Poll::Ready(Ok(())) => Poll::Ready(Ok(written)),
+            Poll::Pending if written.bytes > 0 => Poll::Ready(Ok(written)),
+            Poll::Pending => Poll::Pending,
+        }
+    }
+
+    fn advance(&mut self, mut count: usize) -> u64 {
+        let mut events = 0;
+        while let Some(front) = self.slices.front_mut() {
+            let take = count.min(front.bytes.len());
+            *(if front.event { &mut self.event_bytes } else { &mut self.reply_bytes }) -= take;
+            if front.bytes.len() > take {
+                front.bytes.advance(take);
+                break;
+            }
+            count -= take;
+            events += u64::from(front.event);
+            self.slices.pop_front();
+        }
+        events
+    }
+}
+
+#[cfg(test)]
+mod tests;

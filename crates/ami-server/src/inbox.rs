@@ -1,0 +1,208 @@
+//! The one queue towards a session: what its nodes tell it, in order.
+//!
+//! Posted to by the nodes' tasks, which never wait (I4); drained by the session's own task. Bounded in bytes: events by
+//! the account's policy, replies by the end of the session. What the session has drained and not yet written still counts, so
+//! that a client that stops reading cannot hide its backlog behind the drain.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+
+use ami_access::SlowPolicy;
+use ami_mux::Mail;
+use ami_proto::ClassSet;
+use ami_telemetry::CloseReason;
+use parking_lot::Mutex;
+use tokio::sync::Notify;
+
+/// What a session may have waiting.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Budget {
+    /// Bytes of events.
+    pub(crate) event_bytes: usize,
+    /// Bytes of replies, above those of events.
+    pub(crate) reply_bytes: usize,
+    /// What happens when the events are too many.
+    pub(crate) policy: SlowPolicy,
+}
+
+/// A session's inbox.
+#[derive(Debug)]
+pub(crate) struct Inbox {
+    queue: Mutex<Queue>,
+    notify: Notify,
+    interest: AtomicU32,
+    /// Bytes of events and of replies that were drained and are not written yet.
+    drained_events: AtomicUsize,
+    drained_replies: AtomicUsize,
+}
+
+#[derive(Debug)]
+struct Queue {
+    mail: VecDeque<Mail>,
+    event_bytes: usize,
+    reply_bytes: usize,
+    dropped: u64,
+    budget: Budget,
+    closed: Option<CloseReason>,
+}
+
+/// What was waiting.
+#[derive(Debug)]
+pub(crate) struct Drained {
+    /// In order.
+    pub(crate) mail: VecDeque<Mail>,
+    /// Bytes of the events in it.
+    pub(crate) event_bytes: usize,
+    /// Bytes of the replies in it.
+    pub(crate) reply_bytes: usize,
+    /// Events that were dropped since the last drain.
+    pub(crate) dropped: u64,
+    /// The session must end.
+    pub(crate) closed: Option<CloseReason>,
+}
+
+impl Inbox {
+    pub(crate) fn new(budget: Budget) -> Self {
+        let queue = Queue {
+            mail: VecDeque::new(),
+            event_bytes: 0,
+            reply_bytes: 0,
+            dropped: 0,
+            budget,
+            closed: None,
+        };
+        Self {
+            queue: Mutex::new(queue),
+            notify: Notify::new(),
+            interest: AtomicU32::new(0),
+            drained_events: AtomicUsize::new(0),
+            drained_replies: AtomicUsize::new(0),
+        }
+    }
+
+    /// The account's own limits, known since login.
+    pub(crate) fn set_budget(&self, budget: Budget) {
+        self.queue.lock().budget = budget;
+    }
+
+    /// The limits in force.
+    pub(crate) fn budget(&self) -> Budget {
+        self.queue.lock().budget
+    }
+
+    /// The classes of events that are worth posting. The session tests again when it writes.
+    pub(crate) fn set_interest(&self, interest: ClassSet) {
+        self.interest.store(interest.bits(), Ordering::Release);
+    }
+
+    /// What the session has drained and not written, in bytes of events and of replies.
+    pub(crate) fn set_drained(&self, event_bytes: usize, reply_bytes: usize) {
+        self.drained_events.store(event_bytes, Ordering::Relaxed);
+        self.drained_replies.store(reply_bytes, Ordering::Relaxed);
+    }
+
+    /// Posts `mail`, or drops it when the session is over or does not want it. Never waits.
+    pub(crate) fn post(&self, mail: &Mail) {
+        if let Mail::Event(event) = mail {
+            let interest = ClassSet::from_bits(self.interest.load(Ordering::Acquire));
+            if !event.visible_to(interest) {
+                return;
+            }
+        }
+        let mut queue = self.queue.lock();
+        if queue.closed.is_some() {
+            return;
+        }
+        let was_empty = queue.mail.is_empty();
+        match mail {
+            Mail::Event(event) => {
+                let drained = self.drained_events.load(Ordering::Relaxed);
+                queue.post_event(mail, event.plain().len(), drained);
+            }
+            Mail::Reply { bytes, .. } => {
+                let length = bytes.iter().map(bytes::Bytes::len).sum();
+                queue.post_reply(mail, length, self.drained_replies.load(Ordering::Relaxed));
+            }
+            Mail::Written { .. } | Mail::NodeUp(_) | Mail::NodeBooted(_) | Mail::NodeDown(_) => {
+                queue.mail.push_back(mail.clone());
+            }
+        }
+        let wake = was_empty || queue.closed.is_some();
+        drop(queue);
+        if wake {
+            self.notify.notify_one();
+        }
+    }
+
+    /// Ends the session for a reason that its task does not see itself.
+    pub(crate) fn close(&self, reason: CloseReason) {
+        self.queue.lock().closed.get_or_insert(reason);
+        self.notify.notify_one();
+    }
+
+    /// Waits until something was posted.
+    pub(crate) async fn posted(&self) {
+        self.notify.notified().await;
+    }
+
+    /// Takes everything.
+    pub(crate) fn drain(&self) -> Drained {
+        let mut queue = self.queue.lock();
+        Drained {
+            event_bytes: std::mem::take(&mut queue.event_bytes),
+            reply_bytes: std::mem::take(&mut queue.reply_bytes),
+            mail: std::mem::take(&mut queue.mail),
+            dropped: std::mem::take(&mut queue.dropped),
+            closed: queue.closed,
+        }
+    }
+}
+
+impl Queue {
+    fn post_event(&mut self, mail: &Mail, length: usize, drained: usize) {
+        while self.event_bytes + drained + length > self.budget.event_bytes {
+            match self.budget.policy {
+                SlowPolicy::Disconnect => {
+                    self.overflow();
+                    return;
+                }
+                SlowPolicy::DropOldest => {
+                    self.dropped += 1;
+                    if !self.drop_oldest_event() {
+                        // What was drained fills the budget alone: the newest is the one to go.
+                        return;
+                    }
+                }
+            }
+        }
+        self.event_bytes += length;
+        self.mail.push_back(mail.clone());
+    }
+
+    fn post_reply(&mut self, mail: &Mail, length: usize, drained: usize) {
+        if self.reply_bytes + drained + length > self.budget.reply_bytes {
+            self.overflow();
+            return;
+        }
+        self.reply_bytes += length;
+        self.mail.push_back(mail.clone());
+    }
+
+    fn overflow(&mut self) {
+        self.closed = Some(CloseReason::SlowConsumer);
+        self.mail = VecDeque::new();
+        self.event_bytes = 0;
+        self.reply_bytes = 0;
+    }
+
+    fn drop_oldest_event(&mut self) -> bool {
+        let Some(at) = self.mail.iter().position(|mail| matches!(mail, Mail::Event(_))) else { return false };
+        if let Some(Mail::Event(event)) = self.mail.remove(at) {
+            self.event_bytes -= event.plain().len();
+        }
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests;

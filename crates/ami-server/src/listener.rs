@@ -1,0 +1,111 @@
+//! The accept loop of one listener: a place for each connection, TLS, and the connection's task.
+//!
+//! Half a TLS handshake costs nobody but itself: it runs in the connection's own task, under the deadline of a login.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use ami_mux::{SessionId, SessionSettings, SessionStart};
+use ami_telemetry::{CloseReason, ListenerMeters};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::time::{sleep, timeout};
+use tokio_rustls::TlsAcceptor;
+
+use crate::downstream::driver::{self, Connection, OutboundLimits};
+use crate::registry::UnauthenticatedPlace;
+use crate::supervisor::Supervisor;
+use crate::transport::Transport;
+use crate::world::World;
+
+/// How long accepting rests when the system has no descriptor left.
+const ACCEPT_REST: Duration = Duration::from_millis(100);
+
+/// One bound listener.
+pub(crate) struct Listener {
+    pub(crate) name: Arc<str>,
+    pub(crate) socket: TcpListener,
+    pub(crate) tls: Option<TlsAcceptor>,
+    pub(crate) settings: Arc<SessionSettings>,
+    pub(crate) outbound: OutboundLimits,
+    pub(crate) meters: Arc<ListenerMeters>,
+    pub(crate) next_session: Arc<AtomicU64>,
+}
+
+/// Accepts until amiplex drains.
+pub(crate) async fn run(listener: Listener, world: Arc<World>, supervisor: Supervisor) {
+    loop {
+        let accepted = tokio::select! {
+            biased;
+            () = supervisor.draining().cancelled() => return,
+            accepted = listener.socket.accept() => accepted,
+        };
+        match accepted {
+            Ok((stream, peer)) => admit(&listener, stream, peer, &world, &supervisor),
+            Err(error) => {
+                tracing::warn!(listener = &*listener.name, %error, "cannot accept");
+                sleep(ACCEPT_REST).await;
+            }
+        }
+    }
+}
+
+fn admit(listener: &Listener, stream: TcpStream, peer: SocketAddr, world: &Arc<World>, supervisor: &Supervisor) {
+    let address = peer.ip().to_canonical();
+    let place = match world.registry.admit(address) {
+        Ok(place) => place,
+        Err(reason) => {
+            world.meters.session_closed(reason);
+            tracing::warn!(peer = %address, reason = reason.as_label(), "connection closed at once");
+            return;
+        }
+    };
+    let start = SessionStart { id: SessionId(listener.next_session.fetch_add(1, Ordering::Relaxed)), peer: address };
+    let handshake = Handshake {
+        stream,
+        tls: listener.tls.clone(),
+        place,
+        settings: Arc::clone(&listener.settings),
+        outbound: listener.outbound,
+        name: Arc::clone(&listener.name),
+        meters: Arc::clone(&listener.meters),
+    };
+    supervisor.spawn("connection", connection(handshake, start, Arc::clone(world), supervisor.clone()));
+}
+
+struct Handshake {
+    stream: TcpStream,
+    tls: Option<TlsAcceptor>,
+    place: UnauthenticatedPlace,
+    settings: Arc<SessionSettings>,
+    outbound: OutboundLimits,
+    name: Arc<str>,
+    meters: Arc<ListenerMeters>,
+}
+
+async fn connection(handshake: Handshake, start: SessionStart, world: Arc<World>, supervisor: Supervisor) {
+    let Handshake { stream, tls, place, settings, outbound, name, meters } = handshake;
+    let open = meters.session();
+    if let Err(error) = Transport::tune(&stream) {
+        tracing::debug!(session = %start.id, %error, "socket options could not be set");
+    }
+    let transport = match tls {
+        None => Transport::plain(stream),
+        Some(acceptor) => match timeout(settings.auth_timeout, acceptor.accept(stream)).await {
+            Ok(Ok(stream)) => Transport::tls_server(stream),
+            Ok(Err(error)) => {
+                tracing::debug!(session = %start.id, %error, "TLS handshake failed");
+                world.meters.session_closed(CloseReason::TlsHandshake);
+                return;
+            }
+            Err(_) => {
+                world.meters.session_closed(CloseReason::TlsHandshake);
+                return;
+            }
+        },
+    };
+    let connection = Connection { start, settings, transport, place, outbound, listener: name };
+    driver::run(connection, world, supervisor).await;
+    drop(open);
+}

@@ -1,0 +1,270 @@
+//! The task of one node: its sockets, its timers, and the machine that knows what they mean.
+//!
+//! One `poll` looks at every lane: it writes what is queued, reads what has come and gives it to the machine. Nothing
+//! in it waits for a client (I4), and a peer that does not read never stops us reading.
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::io::IoSlice;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use ami_mux::{LaneId, LaneLoss, LaneRole, Node, NodeEffect, NodeId, NodeSettings};
+use ami_telemetry::NodeMeters;
+use bytes::{Bytes, BytesMut};
+use tokio::io::{AsyncReadExt, AsyncWrite};
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep, sleep_until};
+
+use super::backoff::Backoff;
+use super::connect::{ConnectError, NodeAddress, connect};
+use super::journal::Journal;
+use crate::cluster::NodeCommand;
+use crate::inbox::Inbox;
+use crate::supervisor::Supervisor;
+use crate::transport::Transport;
+use crate::world::World;
+
+/// Commands taken before the lanes are looked at again.
+const COMMANDS_PER_TURN: usize = 64;
+/// Messages taken from one lane before the others are looked at.
+const FRAMES_PER_TURN: usize = 256;
+/// Room made for one read.
+const READ_BYTES: usize = 64 * 1024;
+/// With less room than this a read is not worth its system call.
+const READ_BYTES_MIN: usize = 4 * 1024;
+/// Slices given to one vectored write.
+const SLICES_PER_WRITE: usize = 64;
+/// A whole connect, name resolution to TLS.
+const CONNECT_DEADLINE: Duration = Duration::from_secs(10);
+
+/// What a node's task is made of.
+#[derive(Debug)]
+pub(crate) struct NodeTask {
+    pub(crate) settings: NodeSettings,
+    pub(crate) address: NodeAddress,
+    pub(crate) backoff: Backoff,
+    pub(crate) nonce: u32,
+    pub(crate) commands: mpsc::Receiver<NodeCommand>,
+    pub(crate) meters: NodeMeters,
+}
+
+struct LaneSocket {
+    transport: Transport,
+    input: BytesMut,
+    /// The machine left whole messages in `input` at the end of its turn.
+    more: bool,
+}
+
+struct NodeDriver {
+    id: NodeId,
+    machine: Node<Arc<Inbox>>,
+    lanes: BTreeMap<LaneId, LaneSocket>,
+    connecting: JoinSet<(LaneId, Result<Transport, ConnectError>)>,
+    address: Arc<NodeAddress>,
+    backoff: Backoff,
+    world: Arc<World>,
+    journal: Journal,
+}
+
+/// Runs the node until everything stops.
+pub(crate) async fn run(task: NodeTask, world: Arc<World>, supervisor: Supervisor) {
+    let NodeTask { settings, address, backoff, nonce, mut commands, meters } = task;
+    let id = settings.id;
+    let journal = Journal::new(Arc::clone(&settings.name), meters);
+    let mut driver = NodeDriver {
+        id,
+        machine: Node::new(settings, nonce, Instant::now().into_std()),
+        lanes: BTreeMap::new(),
+        connecting: JoinSet::new(),
+        address: Arc::new(address),
+        backoff,
+        world,
+        journal,
+    };
+    let mut taken = Vec::with_capacity(COMMANDS_PER_TURN);
+    loop {
+        driver.carry_out();
+        let wake = driver.machine.poll_timeout().map_or_else(far_future, Instant::from_std);
+        tokio::select! {
+            biased;
+            () = supervisor.stopping().cancelled() => break,
+            () = std::future::poll_fn(|cx| driver.poll_sockets(cx)) => {}
+            count = commands.recv_many(&mut taken, COMMANDS_PER_TURN) => {
+                if count == 0 {
+                    break;
+                }
+                driver.obey(taken.drain(..));
+            }
+            () = sleep_until(wake) => driver.machine.handle_timeout(Instant::now().into_std()),
+        }
+    }
+}
+
+fn far_future() -> Instant {
+    Instant::now() + Duration::from_secs(3600)
+}
+
+impl NodeDriver {
+    fn obey(&mut self, commands: impl Iterator<Item = NodeCommand>) {
+        let now = Instant::now().into_std();
+        for command in commands {
+            match command {
+                NodeCommand::Submit(submission) => self.machine.submit(*submission, now),
+                NodeCommand::SessionGone(session) => self.machine.session_gone(session),
+            }
+        }
+    }
+
+    fn connected(&mut self, joined: Result<(LaneId, Result<Transport, ConnectError>), tokio::task::JoinError>) {
+        let now = Instant::now().into_std();
+        match joined {
+            Ok((lane, Ok(transport))) => {
+                self.lanes.insert(lane, LaneSocket { transport, input: BytesMut::new(), more: false });
+                self.machine.lane_opened(lane, now);
+            }
+            Ok((lane, Err(error))) => {
+                self.journal.connect_failed(&error);
+                self.machine.lane_lost(lane, &LaneLoss::ConnectFailed(error.to_string()), now);
+            }
+            Err(error) => tracing::error!(%error, "a connect task ended by a bug"),
+        }
+    }
+
+    fn carry_out(&mut self) {
+        while let Some(effect) = self.machine.poll_effect() {
+            match effect {
+                NodeEffect::Open { lane, role, attempt } => self.open(lane, role, attempt),
+                NodeEffect::Close(lane) => {
+                    self.lanes.remove(&lane);
+                }
+                NodeEffect::Deliver(inbox, mail) => inbox.post(&mail),
+                NodeEffect::Broadcast(mail) => {
+                    if let Some(node) = self.world.cluster.node(self.id) {
+                        node.hub.publish(&mail);
+                    }
+                }
+                NodeEffect::Status(status) => {
+                    self.journal.status(&status);
+                    self.world.cluster.set_status(self.id, &status);
+                }
+                NodeEffect::Note(note) => self.journal.note(note),
+            }
+        }
+        self.journal.figures(self.machine.figures());
+    }
+
+    fn open(&mut self, lane: LaneId, role: LaneRole, attempt: u32) {
+        let address = Arc::clone(&self.address);
+        let delay = self.backoff.delay(attempt, fastrand::f64());
+        if attempt > 0 {
+            self.journal.reconnecting(role, attempt, delay);
+        }
+        self.connecting.spawn(async move {
+            if !delay.is_zero() {
+                sleep(delay).await;
+            }
+            (lane, connect(&address, CONNECT_DEADLINE).await)
+        });
+    }
+
+    /// Looks at every connection, open or being opened; ready when anything happened.
+    fn poll_sockets(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let mut progress = false;
+        while let Poll::Ready(Some(joined)) = self.connecting.poll_join_next(cx) {
+            self.connected(joined);
+            progress = true;
+        }
+        match self.poll_lanes(cx) {
+            Poll::Pending if progress => Poll::Ready(()),
+            polled => polled,
+        }
+    }
+
+    /// Looks at every lane once; ready when anything happened.
+    fn poll_lanes(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let now = Instant::now().into_std();
+        let mut progress = false;
+        let mut lost: Vec<(LaneId, LaneLoss)> = Vec::new();
+        for (id, socket) in &mut self.lanes {
+            match socket.write_out(*id, &mut self.machine, &mut self.journal, cx) {
+                Ok(wrote) => progress |= wrote,
+                Err(loss) => {
+                    lost.push((*id, loss));
+                    continue;
+                }
+            }
+            match socket.read_in(*id, &mut self.machine, &mut self.journal, cx) {
+                Ok(read) => progress |= read,
+                Err(loss) => lost.push((*id, loss)),
+            }
+        }
+        for (id, loss) in lost {
+            progress = true;
+            self.lanes.remove(&id);
+            self.machine.lane_lost(id, &loss, now);
+        }
+        if progress { Poll::Ready(()) } else { Poll::Pending }
+    }
+}
+
+impl LaneSocket {
+    fn write_out(
+        &mut self,
+        id: LaneId,
+        machine: &mut Node<Arc<Inbox>>,
+        journal: &mut Journal,
+        cx: &mut Context<'_>,
+    ) -> Result<bool, LaneLoss> {
+        let mut progress = false;
+        loop {
+            let Some(queue) = machine.lane_output(id).filter(|queue| !queue.is_empty()) else { break };
+            let slices: Vec<IoSlice<'_>> =
+                queue.iter().take(SLICES_PER_WRITE).map(|bytes: &Bytes| IoSlice::new(bytes)).collect();
+            match Pin::new(&mut self.transport).poll_write_vectored(cx, &slices) {
+                Poll::Ready(Ok(0)) => return Err(LaneLoss::Eof),
+                Poll::Ready(Ok(count)) => {
+                    machine.lane_wrote(id, count, Instant::now().into_std());
+                    journal.bytes_out(count);
+                    progress = true;
+                }
+                Poll::Ready(Err(error)) => return Err(LaneLoss::Io(error.to_string())),
+                Poll::Pending => return Ok(progress),
+            }
+        }
+        match Pin::new(&mut self.transport).poll_flush(cx) {
+            Poll::Ready(Err(error)) => Err(LaneLoss::Io(error.to_string())),
+            Poll::Ready(Ok(())) | Poll::Pending => Ok(progress),
+        }
+    }
+
+    fn read_in(
+        &mut self,
+        id: LaneId,
+        machine: &mut Node<Arc<Inbox>>,
+        journal: &mut Journal,
+        cx: &mut Context<'_>,
+    ) -> Result<bool, LaneLoss> {
+        if self.more {
+            self.more = machine.lane_input(id, &mut self.input, FRAMES_PER_TURN, Instant::now().into_std());
+            return Ok(true);
+        }
+        if self.input.capacity() - self.input.len() < READ_BYTES_MIN {
+            self.input.reserve(READ_BYTES);
+        }
+        let read = pin!(self.transport.read_buf(&mut self.input));
+        match read.poll(cx) {
+            Poll::Pending => Ok(false),
+            Poll::Ready(Err(error)) => Err(LaneLoss::Io(error.to_string())),
+            Poll::Ready(Ok(0)) => Err(LaneLoss::Eof),
+            Poll::Ready(Ok(count)) => {
+                journal.bytes_in(count);
+                self.more = machine.lane_input(id, &mut self.input, FRAMES_PER_TURN, Instant::now().into_std());
+                Ok(true)
+            }
+        }
+    }
+}

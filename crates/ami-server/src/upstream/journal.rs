@@ -1,0 +1,84 @@
+//! What a node's task tells people: log lines and metrics.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use ami_mux::{ActionEnd, LaneRole, NodeFigures, NodeNote, NodeStatus};
+use ami_telemetry::{ActionOutcome, LaneKind, NodeMeters, OTHER_ACTION};
+
+use super::connect::ConnectError;
+
+/// Log and metrics of one node.
+#[derive(Debug)]
+pub(crate) struct Journal {
+    node: Arc<str>,
+    meters: NodeMeters,
+    figures: NodeFigures,
+}
+
+impl Journal {
+    pub(crate) fn new(node: Arc<str>, meters: NodeMeters) -> Self {
+        Self { node, meters, figures: NodeFigures::default() }
+    }
+
+    pub(crate) fn note(&mut self, note: NodeNote) {
+        let node = &*self.node;
+        match note {
+            NodeNote::Up { version } => tracing::info!(node, version, "node is up"),
+            NodeNote::Down { reason } => tracing::warn!(node, reason, "node is down"),
+            NodeNote::LaneLost { reason } => tracing::warn!(node, reason, "action lane lost"),
+            NodeNote::Shortcoming(text) => tracing::warn!(node, text, "upstream account is not enough"),
+            NodeNote::LateAnswer => self.meters.late_answer(),
+            NodeNote::ForeignId => self.meters.foreign_id(),
+            NodeNote::DeadlinePassed { action } => {
+                tracing::warn!(node, action, "deadline of an action passed");
+            }
+            NodeNote::Done { action, end, after } => {
+                self.meters.action_done(action.unwrap_or(OTHER_ACTION), outcome(end), after);
+            }
+            NodeNote::EventReceived => self.meters.event_received(),
+        }
+    }
+
+    pub(crate) fn status(&self, status: &NodeStatus) {
+        self.meters.up(status.is_up());
+    }
+
+    pub(crate) fn figures(&mut self, figures: NodeFigures) {
+        if figures == self.figures {
+            return;
+        }
+        self.figures = figures;
+        self.meters.lanes(LaneKind::Event, figures.event_lanes);
+        self.meters.lanes(LaneKind::Action, figures.action_lanes);
+        self.meters.lanes(LaneKind::Blocking, figures.blocking_lanes);
+        self.meters.pending(figures.pending);
+    }
+
+    pub(crate) fn connect_failed(&self, error: &ConnectError) {
+        self.meters.connect_failed(error.step());
+        tracing::warn!(node = &*self.node, %error, "cannot connect");
+    }
+
+    pub(crate) fn reconnecting(&self, role: LaneRole, attempt: u32, delay: Duration) {
+        self.meters.reconnected();
+        tracing::debug!(node = &*self.node, ?role, attempt, ?delay, "connecting again");
+    }
+
+    pub(crate) fn bytes_in(&self, count: usize) {
+        self.meters.bytes_in(u64::try_from(count).unwrap_or(u64::MAX));
+    }
+
+    pub(crate) fn bytes_out(&self, count: usize) {
+        self.meters.bytes_out(u64::try_from(count).unwrap_or(u64::MAX));
+    }
+}
+
+fn outcome(end: ActionEnd) -> ActionOutcome {
+    match end {
+        ActionEnd::Answered => ActionOutcome::Success,
+        ActionEnd::Refused => ActionOutcome::Error,
+        ActionEnd::NotSent => ActionOutcome::NotSent,
+        ActionEnd::Unknown => ActionOutcome::Unknown,
+    }
+}

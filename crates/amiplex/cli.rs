@@ -1,0 +1,44 @@
+//! What can be typed.
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+
+/// A proxy and multiplexer for the Asterisk Manager Interface.
+#[derive(Debug, Parser)]
+#[command(name = "amiplex", version, about, disable_help_subcommand = true)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) verb: Verb,
+}
+
+/// One verb each.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Verb {
+    /// Serve clients until told to stop (SIGTERM or SIGINT; twice: at once).
+    Run {
+        /// The configuration file.
+        #[arg(long, short, default_value = "/etc/amiplex/amiplex.toml")]
+        config: PathBuf,
+    },
+    /// Look for errors in the configuration without serving anybody.
+    Check {
+        /// The configuration file.
+        #[arg(long, short, default_value = "/etc/amiplex/amiplex.toml")]
+        config: PathBuf,
+        /// Log in to every node too, and say what the upstream accounts lack.
+        #[arg(long)]
+        online: bool,
+    },
+    /// Start two simulated nodes with live calls and amiplex in front of them; needs no file and no root.
+    Demo {
+        /// Port on 127.0.0.1 for clients.
+        #[arg(long, default_value_t = 5038)]
+        port: u16,
+        /// New calls per second on each node.
+        #[arg(long, default_value_t = 0.2)]
+        calls: f64,
+    },
+    /// Print the version.
+    Version,
+}
