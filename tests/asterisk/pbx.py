@@ -207,11 +207,19 @@ class Pbx:
             try:
                 log_in_until(self.ami_port, end, "amiplex", "amiplex-secret", b"", b"Event: FullyBooted")
                 tls_greeting(self.tls_port)
+                self.modules_loaded()
                 return
             except OSError as error:
                 why = str(error)
                 time.sleep(0.05)
         raise Failure(f"{self.name}: not ready after {READY_SECONDS} s ({why}); see {self.outside('log')}")
+
+    def modules_loaded(self):
+        """A module that did not load would be missed much later, as an unknown action or an event that never comes."""
+        with open(self.outside("log/messages"), encoding="utf-8", errors="replace") as log:
+            bad = [line.strip() for line in log if "declined to load" in line or "Error loading module" in line]
+        if bad:
+            raise Failure(f"{self.name}: {bad[0]}")
 
     # -- signals -------------------------------------------------------------------------------------------------
 
