@@ -43,6 +43,13 @@ pub(crate) enum Outcome {
         /// The answer when it fails.
         failure: Bytes,
     },
+    /// The answer after the session has been busy for so long.
+    InLine {
+        /// How long nothing else happens in this session.
+        lasts: std::time::Duration,
+        /// The answer then.
+        messages: Vec<Bytes>,
+    },
     /// WaitEvent: until an event, input or the end of the time.
     WaitEvent {
         /// None waits for ever.

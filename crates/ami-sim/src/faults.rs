@@ -5,13 +5,15 @@
 
 use std::time::Duration;
 
-/// When a connection is dropped in the life of its n-th action.
+/// When a connection is dropped in the life of an action.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DropPoint {
     /// The action was read and never runs.
     BeforeRunning,
     /// The action ran, its answer is lost.
     BeforeAnswer,
+    /// The first half of the answer's messages was written (of a list: the start and some items).
+    MidAnswer,
     /// The answer was written.
     AfterAnswer,
 }
@@ -26,8 +28,14 @@ pub struct Faults {
     pub unanswered: Vec<String>,
     /// These actions are answered twice, the whole answer again.
     pub answered_twice: Vec<String>,
+    /// These actions run, and their answers wait until the fault is lifted. The session does nothing meanwhile.
+    pub held: Vec<String>,
+    /// The first half of these answers is written, the rest waits until the fault is lifted.
+    pub stalled: Vec<String>,
     /// Drops a connection at its n-th action after login (1 = the first).
     pub drop_at: Option<(u64, DropPoint)>,
+    /// Drops a connection at any of these actions.
+    pub drop_on: Vec<(String, DropPoint)>,
     /// Every byte is a write of its own.
     pub single_bytes: bool,
     /// So many blank lines before each message but the greeting.
@@ -72,6 +80,27 @@ impl Faults {
         self
     }
 
+    /// The same, and every answer of `action` waits until the fault is lifted.
+    #[must_use]
+    pub fn hold(mut self, action: &str) -> Self {
+        self.held.push(action.to_owned());
+        self
+    }
+
+    /// The same, and every answer of `action` stops half-way until the fault is lifted.
+    #[must_use]
+    pub fn stall(mut self, action: &str) -> Self {
+        self.stalled.push(action.to_owned());
+        self
+    }
+
+    /// The same, and each connection is dropped when it runs `action`.
+    #[must_use]
+    pub fn drop_on(mut self, action: &str, point: DropPoint) -> Self {
+        self.drop_on.push((action.to_owned(), point));
+        self
+    }
+
     pub(crate) fn delay_of(&self, action: &str) -> Option<Duration> {
         self.delays
             .iter()
@@ -87,8 +116,20 @@ impl Faults {
         self.answered_twice.iter().any(|name| matches(name, action))
     }
 
-    pub(crate) fn drops(&self, action_number: u64, point: DropPoint) -> bool {
-        self.drop_at == Some((action_number, point))
+    pub(crate) fn is_held(&self, action: &str) -> bool {
+        self.held.iter().any(|name| matches(name, action))
+    }
+
+    pub(crate) fn is_stalled(&self, action: &str) -> bool {
+        self.stalled.iter().any(|name| matches(name, action))
+    }
+
+    pub(crate) fn drops(&self, action: &str, action_number: u64, point: DropPoint) -> bool {
+        let named = self
+            .drop_on
+            .iter()
+            .any(|(name, at)| *at == point && matches(name, action));
+        named || self.drop_at == Some((action_number, point))
     }
 }
 
@@ -115,7 +156,10 @@ mod tests {
         assert_eq!(faults.delay_of("LOGIN"), None);
         assert!(faults.is_unanswered("Ping"));
         assert!(!faults.is_unanswered("Status"));
-        assert!(faults.drops(2, DropPoint::BeforeAnswer));
-        assert!(!faults.drops(2, DropPoint::AfterAnswer));
+        assert!(faults.drops("Status", 2, DropPoint::BeforeAnswer));
+        assert!(!faults.drops("Status", 2, DropPoint::AfterAnswer));
+        let faults = Faults::none().drop_on("status", DropPoint::MidAnswer);
+        assert!(faults.drops("Status", 9, DropPoint::MidAnswer));
+        assert!(!faults.drops("Ping", 9, DropPoint::MidAnswer));
     }
 }

@@ -122,7 +122,7 @@ impl SimNode {
     /// the order they were sent. Of very many only the newest are kept: see [`SimNode::received_count`].
     pub fn received(&self) -> Vec<Received> {
         self.core
-            .with(|state| state.received.iter().cloned().collect())
+            .look(|state| state.received.iter().cloned().collect())
     }
 
     /// Of these, the actions of that name.
@@ -134,12 +134,12 @@ impl SimNode {
 
     /// How many actions ever reached it.
     pub fn received_count(&self) -> u64 {
-        self.core.with(|state| state.received_count)
+        self.core.look(|state| state.received_count)
     }
 
     /// Every call that an Originate really placed, over restarts too.
     pub fn placed(&self) -> Vec<PlacedCall> {
-        self.core.with(|state| {
+        self.core.look(|state| {
             let mut all = state.placed_before.clone();
             all.extend(state.world.placed.iter().cloned());
             all
@@ -148,7 +148,7 @@ impl SimNode {
 
     /// The live connections, oldest first.
     pub fn connections(&self) -> Vec<ConnectionInfo> {
-        self.core.with(|state| {
+        self.core.look(|state| {
             let info = |seat: &crate::state::Seat| ConnectionInfo {
                 id: seat.id,
                 account: seat.account.clone(),
@@ -160,7 +160,7 @@ impl SimNode {
 
     /// Names of the live channels, oldest first.
     pub fn channels(&self) -> Vec<String> {
-        self.core.with(|state| {
+        self.core.look(|state| {
             let channels = state.world.channels.values();
             channels.map(|channel| channel.name.clone()).collect()
         })
@@ -168,13 +168,37 @@ impl SimNode {
 
     /// Drops one connection; false when it is not there.
     pub fn drop_connection(&self, id: ConnectionId) -> bool {
-        self.core.with(|state| {
+        self.core.look(|state| {
             let seat = state.seats.get(&id);
             seat.is_some_and(|seat| {
                 seat.kick.notify_one();
                 true
             })
         })
+    }
+
+    /// Waits until the condition holds, looking again after every change of the node: without sleeping, and without a limit
+    /// (let the test runner have one).
+    pub async fn until(&self, condition: impl Fn(&Self) -> bool) {
+        let mut changes = self.core.changes.subscribe();
+        // The sender lives in the node, so waiting cannot fail.
+        while !condition(self) && changes.changed().await.is_ok() {}
+    }
+
+    /// Waits until so many actions of that name have reached the node, over its whole life.
+    pub async fn until_received(&self, name: &str, count: usize) {
+        self.until(|node| node.received_named(name).len() >= count)
+            .await;
+    }
+
+    /// Waits until exactly so many sessions are logged in.
+    pub async fn until_logged_in(&self, count: usize) {
+        self.until(|node| {
+            let connections = node.connections();
+            let logged_in = connections.iter().filter(|one| one.account.is_some());
+            logged_in.count() == count
+        })
+        .await;
     }
 
     /// From now on these faults, instead of those before.
@@ -235,7 +259,7 @@ impl SimNode {
 
     /// What all floods have done.
     pub fn flooded(&self) -> FloodCount {
-        self.core.with(|state| state.flooded)
+        self.core.look(|state| state.flooded)
     }
 }
 

@@ -178,10 +178,10 @@ impl Session {
         if self.logged_in {
             self.actions += 1;
         }
-        let dropped = self
-            .faults
-            .borrow()
-            .drops(self.actions, DropPoint::BeforeRunning);
+        let dropped =
+            self.faults
+                .borrow()
+                .drops(&name_of(action), self.actions, DropPoint::BeforeRunning);
         let (id, core) = (self.id, Arc::clone(&self.core));
         let outcome = core.with(|state| {
             state.record(id, action);
@@ -227,6 +227,10 @@ impl Session {
                 let message = if answered { success } else { failure };
                 self.give(action, &[message]).await
             }
+            Outcome::InLine { lasts, messages } => {
+                sleep(lasts).await;
+                self.give(action, &messages).await
+            }
             Outcome::WaitEvent {
                 timeout: limit,
                 head,
@@ -259,29 +263,48 @@ impl Session {
 
     /// Writes the answer of an action, as far as the faults let it.
     async fn give(&mut self, action: &Action, messages: &[Bytes]) -> io::Result<Flow> {
+        let name = name_of(action);
         let faults = self.faults.borrow().clone();
-        let name = action.name().map(|name| name.as_str_lossy().into_owned());
-        let name = name.unwrap_or_default();
         if let Some(by) = faults.delay_of(&name) {
             sleep(by).await;
         }
-        if faults.drops(self.actions, DropPoint::BeforeAnswer) {
+        self.wait_while(|faults| faults.is_held(&name)).await;
+        let drops = |point| faults.drops(&name, self.actions, point);
+        if drops(DropPoint::BeforeAnswer) {
             return Ok(Flow::Close);
         }
         if faults.is_unanswered(&name) {
             return Ok(Flow::Continue);
         }
-        self.write(messages).await?;
+        let (first, rest) = messages.split_at(messages.len().div_ceil(2));
+        if drops(DropPoint::MidAnswer) {
+            self.write(first).await?;
+            return Ok(Flow::Close);
+        }
+        let ends = drops(DropPoint::AfterAnswer);
+        if faults.is_stalled(&name) {
+            self.write(first).await?;
+            self.wait_while(|faults| faults.is_stalled(&name)).await;
+            self.write(rest).await?;
+        } else {
+            self.write(messages).await?;
+        }
         if faults.is_answered_twice(&name) {
             self.write(messages).await?;
         }
-        if faults.drops(self.actions, DropPoint::AfterAnswer) {
+        if ends {
             return Ok(Flow::Close);
         }
         if faults.foreign_ids && self.logged_in {
             self.publish_foreign();
         }
         Ok(Flow::Continue)
+    }
+
+    /// Stands still for as long as a fault asks for it.
+    async fn wait_while(&mut self, holds: impl Fn(&Faults) -> bool) {
+        // The sender lives as long as the node; without it nothing could lift the fault.
+        drop(self.faults.wait_for(|faults| !holds(faults)).await);
     }
 
     /// Events with an ActionID as another multiplexer on this node would have chosen it.
@@ -312,7 +335,7 @@ impl Session {
     fn has_events(&self) -> bool {
         let id = self.id;
         self.core
-            .with(|state| state.seats.get(&id).is_some_and(|s| s.waiting_bytes() > 0))
+            .look(|state| state.seats.get(&id).is_some_and(|s| s.waiting_bytes() > 0))
     }
 
     fn take_events(&self) -> Vec<Bytes> {
@@ -360,4 +383,10 @@ impl Session {
         self.stream.write_all(&joined).await?;
         self.stream.flush().await
     }
+}
+
+fn name_of(action: &Action) -> String {
+    let name = action.name();
+    name.map(|name| name.as_str_lossy().into_owned())
+        .unwrap_or_default()
 }

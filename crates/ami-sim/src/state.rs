@@ -146,6 +146,8 @@ pub(crate) struct Core {
     pub(crate) faults: watch::Sender<Faults>,
     /// True once the node is asked to stop in an orderly way.
     pub(crate) closing: watch::Sender<bool>,
+    /// Counts the changes of the state, for tests that wait for one.
+    pub(crate) changes: watch::Sender<u64>,
     /// Rung when the agenda of the world has a new first entry.
     pub(crate) agenda: Notify,
     state: Mutex<State>,
@@ -158,6 +160,7 @@ impl Core {
             gate: Gate::new(),
             faults: watch::Sender::new(options.faults.clone()),
             closing: watch::Sender::new(false),
+            changes: watch::Sender::new(0),
             agenda: Notify::new(),
             state: Mutex::new(State {
                 world,
@@ -184,7 +187,14 @@ impl Core {
         if state.world.next_due() != due {
             self.agenda.notify_one();
         }
+        drop(state);
+        self.changes.send_modify(|count| *count += 1);
         result
+    }
+
+    /// Looks at the state without changing it.
+    pub(crate) fn look<R>(&self, at: impl FnOnce(&State) -> R) -> R {
+        at(&self.state.lock())
     }
 
     /// A new seat, or none when too many connections wait for login.

@@ -1,5 +1,7 @@
 //! Actions that change calls: hanging up, redirecting, bridging, tones.
 
+use std::time::Duration;
+
 use super::{Outcome, Turn};
 use crate::calls::{Call, Scene, originate::duration_of};
 use crate::classes::{CALL, DTMF};
@@ -176,7 +178,19 @@ pub(super) fn play_dtmf(turn: &mut Turn<'_>) -> Outcome {
         ("Direction", b"Received"),
     ];
     turn.world.channel_event("DTMFEnd", DTMF, key, &rest);
-    turn.done("DTMF successfully queued")
+    // Without `Receive: yes` the digit is played inside the session, which does nothing else meanwhile.
+    let lasts = match turn.text("Duration").parse::<u32>() {
+        Ok(ms) if !turn.is_true("Receive") => Duration::from_millis(ms.max(100).into()),
+        _ => return turn.done("DTMF successfully queued"),
+    };
+    let message = turn
+        .success()
+        .header("Message", "DTMF successfully queued")
+        .end();
+    Outcome::InLine {
+        lasts,
+        messages: vec![message],
+    }
 }
 
 /// Actions on a channel that the simulator only acknowledges.
@@ -202,7 +216,7 @@ pub(super) fn absolute_timeout(turn: &mut Turn<'_>) -> Outcome {
     let Ok(seconds) = turn.text("Timeout").parse::<u32>() else {
         return turn.error("No timeout specified");
     };
-    let after = std::time::Duration::from_secs(seconds.into());
+    let after = Duration::from_secs(seconds.into());
     let end = Step::Play(call, Scene::End(Cause::Normal));
     turn.world.schedule(after, end);
     turn.done("Timeout Set")

@@ -167,3 +167,52 @@ async fn a_frozen_node_answers_after_the_delay_only_when_thawed() {
     let refused = client.action(&["Action: Bridge"]).await.unwrap();
     assert_eq!(message(&refused), "Missing channel parameter in request");
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_can_be_held_or_stalled_until_the_fault_is_lifted() {
+    let node = node().await;
+    let mut client = silent(&node).await;
+    node.set_faults(Faults::none().hold("CoreStatus"));
+    let lines = ["Action: CoreStatus", "ActionID: s"];
+    client.send(&lines).await.unwrap();
+    node.until_received("CoreStatus", 1).await;
+    client.set_patience(Duration::from_secs(1));
+    assert!(client.next_frame().await.is_err());
+    node.set_faults(Faults::none().stall("QueueStatus"));
+    client.response("s").await.unwrap();
+
+    let lines = ["Action: QueueStatus", "ActionID: q"];
+    client.send(&lines).await.unwrap();
+    client.response("q").await.unwrap();
+    for _ in 0..4 {
+        client.next_frame().await.unwrap();
+    }
+    assert!(client.next_frame().await.is_err());
+    node.set_faults(Faults::none());
+    client.next_event("QueueStatusComplete").await.unwrap();
+    assert_eq!(client.take_waiting().len(), 4);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_named_action_can_end_the_connection_in_the_middle_of_its_answer() {
+    let node = node().await;
+    let mut client = silent(&node).await;
+    node.set_faults(Faults::none().drop_on("QueueStatus", DropPoint::MidAnswer));
+    client.action(&["Action: Ping"]).await.unwrap();
+    let cut = client.list(&["Action: QueueStatus"]).await;
+    assert!(matches!(cut, Err(ClientError::Closed)));
+    assert_eq!(client.take_waiting().len(), 0);
+    node.until_logged_in(0).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_long_digit_blocks_the_session_that_plays_it() {
+    let node = node().await;
+    node.make_call();
+    let channel = format!("Channel: {}", node.channels()[0]);
+    let mut client = silent(&node).await;
+    let before = Instant::now();
+    let lines = ["Action: PlayDTMF", &channel, "Digit: 5", "Duration: 1500"];
+    client.action(&lines).await.unwrap();
+    assert_eq!(before.elapsed(), Duration::from_millis(1_500));
+}

@@ -24,7 +24,7 @@ async fn a_frozen_node_does_nothing_and_later_runs_what_it_was_sent() {
         .await
         .unwrap();
     node.make_call();
-    client.set_patience(Duration::from_secs(60));
+    client.set_patience(Duration::from_mins(1));
     let nothing = client.next_frame().await;
     assert!(matches!(nothing, Err(ClientError::Late(_))));
     assert!(node.received_named("Originate").is_empty());

@@ -98,7 +98,7 @@ async fn before_login_only_the_login_actions_exist() {
 async fn a_connection_that_never_logs_in_is_closed_silently() {
     let node = node().await;
     let mut client = knock(&node).await;
-    client.set_patience(Duration::from_secs(60));
+    client.set_patience(Duration::from_mins(1));
     let before = Instant::now();
     client.closed().await.unwrap();
     assert_eq!(before.elapsed(), Duration::from_secs(30));

@@ -117,10 +117,10 @@ async fn unknown_and_unreadable_actions_are_refused_and_the_session_goes_on() {
 async fn pipelined_actions_are_answered_in_order_up_to_the_logoff() {
     let node = node().await;
     let mut client = silent(&node).await;
-    let text: String = (0..20)
-        .map(|n| format!("Action: Ping\r\nActionID: {n}\r\n\r\n"))
-        .collect();
-    client.send_raw(text.as_bytes()).await.unwrap();
+    for number in 0..20 {
+        let id = format!("ActionID: {number}");
+        client.send(&["Action: Ping", &id]).await.unwrap();
+    }
     client
         .send_raw(b"Action: Logoff\r\n\r\nAction: Ping\r\nActionID: late\r\n\r\n")
         .await

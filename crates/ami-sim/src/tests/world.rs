@@ -44,12 +44,12 @@ async fn every_object_that_begins_also_ends() {
             "BridgeEnter" => {
                 *bridges
                     .entry(value(&event, "BridgeUniqueid").to_owned())
-                    .or_default() += 1
+                    .or_default() += 1;
             }
             "BridgeLeave" => {
                 *bridges
                     .entry(value(&event, "BridgeUniqueid").to_owned())
-                    .or_default() -= 1
+                    .or_default() -= 1;
             }
             _ => {}
         }
@@ -74,7 +74,7 @@ async fn every_object_that_begins_also_ends() {
 async fn the_generator_keeps_its_rate_and_the_lists_show_its_calls() {
     let node = start(SimOptions::new("pbx1").call_rate(10.0)).await;
     let mut client = silent(&node).await;
-    tokio::time::sleep(Duration::from_secs(60)).await;
+    tokio::time::sleep(Duration::from_mins(1)).await;
     let status = client.action(&["Action: CoreStatus"]).await.unwrap();
     let calls: u64 = value(&status, "CoreProcessedCalls").parse().unwrap();
     assert!((550..=650).contains(&calls), "{calls}");
