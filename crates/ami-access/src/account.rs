@@ -3,6 +3,7 @@
 //! Owner: the configuration snapshot. Accounts are built by the loader only and never change; a
 //! reload makes new ones.
 
+mod commands;
 mod name;
 mod rights;
 
@@ -16,6 +17,7 @@ use ami_proto::ClassSet;
 use crate::acl::Acl;
 use crate::event_filter::EventFilters;
 use crate::secret::Secret;
+pub use commands::CommandRights;
 pub use name::AccountName;
 pub use rights::ActionRights;
 
@@ -84,6 +86,8 @@ pub struct Account {
     pub allow_multiple_login: bool,
     /// Actions that the account may run, within its classes.
     pub actions: ActionRights,
+    /// Lines of the CLI that the action Command may run.
+    pub commands: CommandRights,
     /// Which broadcast events reach its sessions, within its classes.
     pub event_filters: EventFilters,
     /// The file of the section.

@@ -182,7 +182,7 @@ fn decide(
         return Err(Refusal::Denied);
     }
     if let Some(spec) = spec {
-        in_action::check(spec.name, action, account.write, cx).map_err(Refusal::Check)?;
+        in_action::check(spec.name, action, account, cx).map_err(Refusal::Check)?;
     }
     let classes = spec
         .map(|spec| spec.classes)

@@ -13,6 +13,7 @@ mod variable;
 
 use ami_proto::{Action, Class, ClassSet};
 
+use crate::account::Account;
 use crate::authorize::AuthorizeContext;
 
 /// Asterisk's text of a refusal.
@@ -22,15 +23,16 @@ pub(crate) type Text = &'static str;
 pub(crate) fn check(
     name: &str,
     action: &Action,
-    write: ClassSet,
+    account: &Account,
     cx: &AuthorizeContext<'_>,
 ) -> Result<(), Text> {
+    let write = account.write;
     match name {
         "Originate" => originate::check(action, write),
         "Getvar" => variable::check_getvar(action, write),
         "Setvar" => variable::check_setvar(action, write),
         "Status" => variable::check_status(action, write),
-        "Command" => command::check(action),
+        "Command" => command::check(action, &account.commands),
         "GetConfig" | "ListCategories" => {
             path::check_config(action, "Filename", write, cx, path::Unresolvable::NotFound)
         }

@@ -15,6 +15,7 @@ pub mod account;
 pub mod acl;
 pub mod authority;
 pub mod authorize;
+mod cli;
 pub mod event_filter;
 #[cfg(test)]
 mod fixture;

@@ -33,9 +33,11 @@ fn calls_guarded(text: &[u8]) -> bool {
     false
 }
 
-/// Whether the text makes a function look a variable up whose name is computed: `CUT(${A}${B},...)`.
+/// Whether the text makes a function look a variable up whose name is computed: `CUT(${A}${B},...)`; some
+/// functions spell it `%{A}`.
 pub(super) fn computes_names(text: &[u8]) -> bool {
-    text.contains(&b'(') && text.windows(2).any(|pair| pair == b"${" || pair == b"$[")
+    let computes = |pair: &[u8]| matches!(pair, b"${" | b"$[" | b"%{");
+    text.contains(&b'(') && text.windows(2).any(computes)
 }
 
 /// What stands directly before an opening parenthesis.

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use crate::authorize::{AuthorizeContext, Refusal, authorize};
-use crate::fixture::{action, principal};
+use crate::fixture::{action, principal, principal_with};
 
 const CONTEXT: AuthorizeContext<'_> = AuthorizeContext {
     learned: &[],
@@ -154,7 +154,9 @@ fn getvar_and_status_refuse_shell_and_eval_without_system() {
 }
 
 /// Everything that answers with amiplex's own secret on the node.
-const SECRET_READERS: [&str; 11] = [
+const SECRET_READERS: [&str; 13] = [
+    "FIELDQTY(AST\\_CONFIG(manager.conf,amiplex,secret),-)",
+    "FIELDQTY(AST_CON${NOTHING}FIG(manager.conf\\,amiplex\\,secret),-)",
     "AST_CONFIG(manager.conf,amiplex,secret)",
     "ast_config(manager.conf,amiplex,secret)",
     "AST_CONFIG (manager.conf,amiplex,secret)",
@@ -218,11 +220,14 @@ fn the_secret_on_the_node_is_out_of_reach() {
         );
     }
     // A function that looks up what two variables spell.
-    let lines = ["Action: Getvar", "Variable: IMPORT(SIP/a-1,${A}${B})"];
-    assert_eq!(
-        outcome("call", &lines),
-        Err("GetVar Access Forbidden: Variable")
-    );
+    for variable in ["IMPORT(SIP/a-1,${A}${B})", "PP_EACH_USER(%{%{A}%{B}}|x)"] {
+        let lines = ["Action: Getvar", &format!("Variable: {variable}")];
+        assert_eq!(
+            outcome("call", &lines),
+            Err("GetVar Access Forbidden: Variable"),
+            "{variable}"
+        );
+    }
 }
 
 #[test]
@@ -278,6 +283,40 @@ fn blacklisted_commands_are_refused_for_everybody() {
     ] {
         let lines = ["Action: Command", &format!("Command: {command}")];
         assert_eq!(outcome("command", &lines), Ok(()), "{command}");
+    }
+}
+
+#[test]
+fn an_account_may_be_limited_to_the_beginnings_of_commands() {
+    let somebody = principal_with("write=command\nallow_commands=core show channels,queue show");
+    let run = |command: &str| {
+        let action = action(&["Action: Command", &format!("Command: {command}")]);
+        authorize(&somebody, action, &CONTEXT)
+            .map_err(|(refusal, _)| refusal)
+            .map(|_| ())
+    };
+    for command in [
+        "core show channels",
+        "CORE show channels verbose",
+        "queue\tshow",
+        "\"queue\" show sales",
+        "",
+    ] {
+        assert_eq!(run(command), Ok(()), "{command}");
+    }
+    for command in [
+        "core show",
+        "core show channel x",
+        "queue reload",
+        "queue showx",
+        "\"queue show\"",
+        "core stop now",
+    ] {
+        assert_eq!(
+            run(command),
+            Err(Refusal::Check("Command blacklisted")),
+            "{command}"
+        );
     }
 }
 

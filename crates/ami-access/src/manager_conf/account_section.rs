@@ -13,7 +13,9 @@ use ami_proto::ClassSet;
 use super::named_acl::NamedAcls;
 use super::report::{Place, Report};
 use super::section::Section;
-use crate::account::{Account, AccountName, ActionRights, General, NodeScope, SlowPolicy};
+use crate::account::{
+    Account, AccountName, ActionRights, CommandRights, General, NodeScope, SlowPolicy,
+};
 use crate::acl::Acl;
 use crate::event_filter::EventFilters;
 
@@ -130,6 +132,7 @@ impl<'a> AccountsBuilder<'a> {
             setvars: Vec::new(),
             allow_multiple_login: self.general.allow_multiple_login,
             actions: ActionRights::default(),
+            commands: CommandRights::default(),
             event_filters: EventFilters::with_disabled(Arc::clone(&self.disabled_events)),
             file: at.file.clone(),
             line: at.line,

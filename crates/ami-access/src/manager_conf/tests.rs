@@ -104,7 +104,7 @@ fn wrong_values_and_unenforced_restrictions_are_errors_of_one_report() {
         "on_node_loss = panic",
         "allow_actions = Que*ue",
         "deny_actions =",
-        "allow_commands = core show channels",
+        "allow_commands = core show channels,",
         "channels = SIP/.*",
         "contexts = default",
         "files = queues.conf",
@@ -306,4 +306,18 @@ fn a_missing_file_is_an_error() {
             .starts_with("/x/manager.conf: cannot be read"),
         "{found}"
     );
+}
+
+proptest::proptest! {
+    /// Whatever stands in the files: a report or accounts, and never a panic.
+    #[test]
+    fn any_bytes_are_read_or_reported(
+        manager in "(\\[[a-z!+(),\\]]{1,6}\\]?(\\([a-z!+,=]{0,5}\\))?\n|[#;a-z =>\\[\\]\\\\+,;-]{0,20}\n|\\PC{0,12}\n){0,12}",
+        acl in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..80),
+    ) {
+        let files = MemoryFiles::default().with("/m", manager).with("/a", acl);
+        if let Err(errors) = load_from(&files, Path::new("/m"), Some(Path::new("/a"))) {
+            proptest::prop_assert!(!errors.errors().is_empty());
+        }
+    }
 }

@@ -11,8 +11,7 @@ use crate::event_filter::EventFilter;
 use crate::secret::Secret;
 
 /// Options that restrict rights and that amiplex does not enforce yet.
-const UNENFORCED_RESTRICTIONS: [&str; 7] = [
-    "allow_commands",
+const UNENFORCED_RESTRICTIONS: [&str; 6] = [
     "channels",
     "contexts",
     "files",
@@ -149,6 +148,7 @@ fn own(account: &mut Account, name: &str, value: &str, at: &Place, report: &mut 
         "on_node_loss" => set_some(&mut account.on_node_loss, on_node_loss(value)),
         "allow_actions" => account.actions.allow(value).ok(),
         "deny_actions" => account.actions.deny(value).ok(),
+        "allow_commands" => account.commands.allow(value),
         "label" => None,
         _ => return unsupported(name, at, report),
     };
@@ -186,6 +186,7 @@ fn expected(name: &str) -> &'static str {
         "event_bytes" => "a size above zero such as `8MiB`",
         "inflight" => "a number from 1",
         "on_node_loss" => "`close`, `keep` or `refuse`",
+        "allow_commands" => "beginnings of CLI commands separated by commas",
         _ => "names of actions separated by commas, `*` only at the end of a name",
     }
 }
