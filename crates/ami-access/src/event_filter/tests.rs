@@ -82,6 +82,7 @@ fn expressions_mean_what_posix_says() {
         ("^[^]x]$", "]", false),
         (r"[\d]", r"\", true),
         (r"[\d]", "5", false),
+        (r"^[\<\>]+$", r"<\>", true),
         ("^[a-c-]+$", "a-c", true),
         ("[a&&b]", "&", true),
         (r"\d", "d", true),

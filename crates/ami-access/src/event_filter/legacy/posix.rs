@@ -190,7 +190,7 @@ fn push_escaped(class: &mut String, c: char) -> Option<()> {
     if !c.is_ascii() {
         return None;
     }
-    if !c.is_ascii_alphanumeric() && c.is_ascii_graphic() {
+    if matches!(c, '\\' | '[' | ']' | '^' | '-' | '&' | '~') {
         class.push('\\');
     }
     class.push(c);
