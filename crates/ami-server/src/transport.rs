@@ -3,6 +3,7 @@
 //! An enum and no trait object: reading and writing are the hot path. Plain connections write many slices with one system call.
 
 use std::io::{self, IoSlice};
+#[cfg(test)]
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -61,7 +62,8 @@ impl Transport {
         Self::TlsClient(Box::new(stream))
     }
 
-    /// The address of the other side.
+    /// The address of the other side; the program knows it from accepting or connecting.
+    #[cfg(test)]
     pub(crate) fn peer_addr(&self) -> io::Result<SocketAddr> {
         match self {
             Self::Plain(stream) => stream.peer_addr(),
