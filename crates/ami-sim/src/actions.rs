@@ -19,6 +19,7 @@ mod config;
 mod control;
 mod database;
 mod originate;
+mod plain;
 mod queues;
 mod session;
 mod variables;
@@ -207,4 +208,10 @@ fn unknown(name: &str) -> String {
     }
     text.truncate(cut);
     text
+}
+
+/// Names of the actions a release knows, in the order of ListCommands.
+#[cfg(test)]
+pub(crate) fn names(version: crate::SimVersion) -> impl Iterator<Item = &'static str> {
+    catalogue::known(version).map(|entry| entry.name)
 }

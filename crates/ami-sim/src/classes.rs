@@ -18,3 +18,4 @@ pub(crate) const REPORTING: ClassSet = ClassSet::of(Class::Reporting);
 pub(crate) const SECURITY: ClassSet = ClassSet::of(Class::Security);
 pub(crate) const MESSAGE: ClassSet = ClassSet::of(Class::Message);
 pub(crate) const CDR: ClassSet = ClassSet::of(Class::Cdr);
+pub(crate) const AGI: ClassSet = ClassSet::of(Class::Agi);

@@ -85,7 +85,7 @@ impl Template {
     /// An event of about `bytes` bytes; never shorter than its headers need.
     fn new(system_name: Option<&str>, bytes: usize) -> Self {
         let zeros = "0".repeat(DIGITS);
-        let start = Message::broadcast("Newexten", CALL, system_name)
+        let start = Message::broadcast("Newexten", CALL, None, system_name)
             .header("Channel", "PJSIP/flood-00000001")
             .header("ChannelState", "6")
             .header("ChannelStateDesc", "Up")

@@ -30,9 +30,17 @@ impl Message {
         start.header("Event", name)
     }
 
-    /// A broadcast event: name, `Privilege` and, when the node has one, `SystemName`.
-    pub(crate) fn broadcast(name: &str, classes: ClassSet, system_name: Option<&str>) -> Self {
-        let message = Self::event(name).header("Privilege", classes.render());
+    /// A broadcast event: name, `Privilege` and, as the node is configured, `Timestamp` and `SystemName`.
+    pub(crate) fn broadcast(
+        name: &str,
+        classes: ClassSet,
+        timestamp: Option<String>,
+        system_name: Option<&str>,
+    ) -> Self {
+        let mut message = Self::event(name).header("Privilege", classes.render());
+        if let Some(timestamp) = timestamp {
+            message = message.header("Timestamp", timestamp);
+        }
         match system_name {
             Some(system) => message.header("SystemName", system),
             None => message,

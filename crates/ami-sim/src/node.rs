@@ -86,6 +86,7 @@ impl SimNode {
                 .header("Restart", "False");
             state.world.publish(SYSTEM, message);
         });
+        self.core.with(|state| state.running = false);
         self.core.closing.send_replace(true);
         self.floods.end().await;
         // Whoever is not done by then is aborted with the dropped future.
@@ -94,6 +95,7 @@ impl SimNode {
 
     /// Dies as by `kill -9`: when this returns, every socket is closed, half-written messages included.
     pub async fn kill(&self) {
+        self.core.with(|state| state.running = false);
         self.floods.end().await;
         self.tasks.end().await;
     }

@@ -68,6 +68,10 @@ pub struct SimOptions {
     pub seed: u64,
     /// `systemname` of asterisk.conf, a header on every broadcast event.
     pub system_name: Option<String>,
+    /// `timestampevents` of manager.conf: a `Timestamp` header on every broadcast event.
+    pub timestamp_events: bool,
+    /// Until then a login gets no FullyBooted; it is broadcast when the time comes.
+    pub boot_after: Duration,
     /// How long a dialled phone rings before it answers (calls made by Originate).
     pub answer_after: Duration,
     /// Closes a connection that has not logged in by then (Asterisk's default 30 s). With paused test time over real
@@ -93,6 +97,8 @@ impl SimOptions {
             call_rate: 0.0,
             seed: 1,
             system_name: Some(name.to_owned()),
+            timestamp_events: false,
+            boot_after: Duration::ZERO,
             answer_after: Duration::from_millis(50),
             auth_timeout: Some(Duration::from_secs(30)),
             auth_limit: 50,

@@ -103,6 +103,8 @@ pub(crate) struct State {
     pub(crate) placed_before: Vec<crate::PlacedCall>,
     pub(crate) flooded: FloodCount,
     pub(crate) transcript: Option<Transcript>,
+    /// False from the end of the node to its restart.
+    pub(crate) running: bool,
     connections: u64,
 }
 
@@ -170,6 +172,7 @@ impl Core {
                 placed_before: Vec::new(),
                 flooded: FloodCount::default(),
                 transcript: None,
+                running: true,
                 connections: 0,
             }),
             options,
@@ -201,7 +204,7 @@ impl Core {
     pub(crate) fn seat(&self, peer: SocketAddr, local: SocketAddr) -> Option<ConnectionId> {
         self.with(|state| {
             let waiting = state.seats.values().filter(|s| !s.is_logged_in()).count();
-            if waiting >= self.options.auth_limit {
+            if waiting >= self.options.auth_limit || !state.running {
                 return None;
             }
             state.connections += 1;
@@ -233,6 +236,7 @@ impl Core {
             state.placed_before.append(&mut state.world.placed);
             state.world = World::new(setup_of(&self.options), database);
             state.seats.clear();
+            state.running = true;
         });
         self.gate.set_frozen(false);
         self.closing.send_replace(false);
@@ -252,6 +256,8 @@ fn setup_of(options: &SimOptions) -> WorldSetup {
     WorldSetup {
         name: options.name.clone(),
         system_name: options.system_name.clone(),
+        timestamp_events: options.timestamp_events,
+        boot_after: options.boot_after,
         version: options.version,
         seed: options.seed,
         call_rate: options.call_rate,

@@ -11,6 +11,7 @@ use tokio::time::Instant;
 
 use crate::SimVersion;
 use crate::calls::{Call, Scene};
+use crate::classes::SYSTEM;
 use crate::clock::Clock;
 use crate::message::Message;
 
@@ -32,6 +33,8 @@ pub(crate) struct Published {
 pub(crate) enum Step {
     /// The generator starts its next call.
     Generate,
+    /// The node has loaded all its modules.
+    Boot,
     /// A call goes on; ignored when the call has ended meanwhile.
     Play(CallKey, Scene),
 }
@@ -41,6 +44,8 @@ pub(crate) enum Step {
 pub(crate) struct WorldSetup {
     pub(crate) name: String,
     pub(crate) system_name: Option<String>,
+    pub(crate) timestamp_events: bool,
+    pub(crate) boot_after: std::time::Duration,
     pub(crate) version: SimVersion,
     pub(crate) seed: u64,
     pub(crate) call_rate: f64,
@@ -72,6 +77,8 @@ pub(crate) struct World {
     pub(crate) globals: BTreeMap<Vec<u8>, Vec<u8>>,
     /// Survives a restart of the node, as AstDB does.
     pub(crate) database: BTreeMap<DbKey, Vec<u8>>,
+    /// False until the node has loaded its modules.
+    pub(crate) booted: bool,
     pub(crate) processed_calls: u64,
     pub(crate) placed: Vec<PlacedCall>,
     /// Since the epoch.
@@ -88,6 +95,7 @@ impl World {
         let mut world = Self {
             rng: fastrand::Rng::with_seed(setup.seed),
             queues: queue::default_queues(clock.wall().as_secs()),
+            booted: setup.boot_after.is_zero(),
             setup,
             clock,
             channels: BTreeMap::new(),
@@ -104,7 +112,31 @@ impl World {
             last_channel_suffix: 0,
         };
         world.schedule_generation();
+        if !world.booted {
+            world.schedule(world.setup.boot_after, Step::Boot);
+        }
         world
+    }
+
+    /// Everybody hears FullyBooted who logged in before.
+    fn boot(&mut self) {
+        self.booted = true;
+        let start = self.broadcast("FullyBooted", SYSTEM);
+        let message = self.booted_headers(start);
+        self.publish(SYSTEM, message);
+    }
+
+    /// What FullyBooted says after its first headers; the uptime since Asterisk 14.
+    pub(crate) fn booted_headers(&self, message: Message) -> Message {
+        let reload = self.clock.wall().saturating_sub(self.reloaded);
+        let message = if self.setup.version.command_follows() {
+            message
+        } else {
+            message
+                .header("Uptime", self.clock.uptime().as_secs().to_string())
+                .header("LastReload", reload.as_secs().to_string())
+        };
+        message.header("Status", "Fully Booted")
     }
 
     pub(crate) fn is_legacy(&self) -> bool {
@@ -133,6 +165,7 @@ impl World {
                     self.generate_call();
                     self.schedule_generation();
                 }
+                Step::Boot => self.boot(),
                 Step::Play(call, scene) => self.play(call, scene),
             }
         }
@@ -162,7 +195,8 @@ impl World {
 
     /// A broadcast event with its first headers.
     pub(crate) fn broadcast(&self, name: &str, classes: ClassSet) -> Message {
-        Message::broadcast(name, classes, self.setup.system_name.as_deref())
+        let timestamp = self.setup.timestamp_events.then(|| self.clock.timestamp());
+        Message::broadcast(name, classes, timestamp, self.setup.system_name.as_deref())
     }
 
     pub(crate) fn publish(&mut self, classes: ClassSet, message: Message) {

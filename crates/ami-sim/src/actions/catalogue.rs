@@ -5,12 +5,12 @@
 use ami_proto::{ActionName, ClassSet};
 
 use super::{
-    Outcome, Turn, channels, command, config, control, database, originate, queues, session,
+    Outcome, Turn, channels, command, config, control, database, originate, plain, queues, session,
     variables,
 };
 use crate::SimVersion;
 use crate::classes::{
-    AGENT, CALL, COMMAND, CONFIG, MESSAGE, NONE, ORIGINATE, REPORTING, SYSTEM, USER,
+    AGENT, AGI, CALL, COMMAND, CONFIG, MESSAGE, NONE, ORIGINATE, REPORTING, SYSTEM, USER,
 };
 
 /// An action of the simulator.
@@ -61,7 +61,7 @@ const CALL_REPORTING: ClassSet = CALL.union(REPORTING);
 const SYSTEM_CONFIG: ClassSet = SYSTEM.union(CONFIG);
 const SYSTEM_CALL_REPORTING: ClassSet = SYSTEM_CALL.union(REPORTING);
 
-static ENTRIES: [Entry; 56] = [
+static ENTRIES: [Entry; 70] = [
     entry(
         "AbsoluteTimeout",
         "Limit the life of a channel.",
@@ -69,6 +69,7 @@ static ENTRIES: [Entry; 56] = [
         control::absolute_timeout,
     ),
     entry("Agents", "Agents and what they do.", AGENT, config::agents),
+    entry("AGI", "Queue an AGI command.", AGI, plain::agi),
     entry(
         "Atxfer",
         "Transfer with consultation.",
@@ -99,6 +100,12 @@ static ENTRIES: [Entry; 56] = [
         NONE,
         channels::bridge_list,
     )),
+    newer(entry(
+        "BridgeTechnologyList",
+        "Ways to bridge channels.",
+        NONE,
+        plain::bridge_technology_list,
+    )),
     entry(
         "Challenge",
         "Challenge for a login by digest.",
@@ -118,6 +125,12 @@ static ENTRIES: [Entry; 56] = [
         SYSTEM_REPORTING,
         config::core_settings,
     ),
+    newer(entry(
+        "CoreShowChannelMap",
+        "Channels connected to a channel.",
+        SYSTEM_REPORTING,
+        plain::core_show_channel_map,
+    )),
     entry(
         "CoreShowChannels",
         "Channels of the node.",
@@ -198,6 +211,18 @@ static ENTRIES: [Entry; 56] = [
         NONE,
         session::list_commands,
     ),
+    entry(
+        "LocalOptimizeAway",
+        "Let a Local channel be optimized away.",
+        SYSTEM_CALL,
+        plain::local_optimize_away,
+    ),
+    newer(entry(
+        "LoggerRotate",
+        "Rotate the log files.",
+        SYSTEM_REPORTING,
+        plain::logger_rotate,
+    )),
     entry("Login", "Log in.", NONE, session::login),
     entry("Logoff", "Leave.", NONE, session::logoff),
     entry(
@@ -218,6 +243,7 @@ static ENTRIES: [Entry; 56] = [
         MESSAGE,
         config::message_send,
     )),
+    entry("MixMonitor", "Record a call.", SYSTEM, plain::mix_monitor),
     entry(
         "ModuleCheck",
         "Whether a module is loaded.",
@@ -230,12 +256,14 @@ static ENTRIES: [Entry; 56] = [
         SYSTEM,
         config::module_load,
     ),
+    entry("MuteAudio", "Mute a channel.", SYSTEM, plain::mute_audio),
     entry(
         "Originate",
         "Place a call.",
         ORIGINATE,
         originate::originate,
     ),
+    entry("Park", "Park a channel.", CALL, plain::park),
     entry(
         "ParkedCalls",
         "Calls in parking lots.",
@@ -249,6 +277,18 @@ static ENTRIES: [Entry; 56] = [
         config::parking_lots,
     ),
     entry("Ping", "Sign of life.", NONE, session::ping),
+    newer(entry(
+        "PJSIPShowContacts",
+        "PJSIP contacts of the node.",
+        SYSTEM,
+        plain::pjsip_show_contacts,
+    )),
+    newer(entry(
+        "PJSIPShowEndpoint",
+        "One PJSIP endpoint in detail.",
+        SYSTEM,
+        plain::pjsip_show_endpoint,
+    )),
     newer(entry(
         "PJSIPShowEndpoints",
         "PJSIP endpoints of the node.",
@@ -291,6 +331,7 @@ static ENTRIES: [Entry; 56] = [
         AGENT,
         queues::queue_penalty,
     ),
+    entry("QueueReload", "Reload queues.", NONE, plain::queue_reload),
     entry(
         "QueueRemove",
         "Take a member out of a queue.",
@@ -352,10 +393,28 @@ static ENTRIES: [Entry; 56] = [
         channels::status,
     ),
     entry(
+        "StopMixMonitor",
+        "End the recording of a call.",
+        SYSTEM_CALL,
+        plain::stop_mix_monitor,
+    ),
+    entry(
+        "UpdateConfig",
+        "Change a configuration file.",
+        CONFIG,
+        plain::update_config,
+    ),
+    entry(
         "UserEvent",
         "Raise an event of your own.",
         USER,
         session::user_event,
+    ),
+    entry(
+        "VoicemailUsersList",
+        "Voicemail users.",
+        CALL_REPORTING,
+        plain::voicemail_users_list,
     ),
     entry(
         "WaitEvent",

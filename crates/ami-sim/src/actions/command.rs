@@ -19,8 +19,9 @@ pub(super) fn command(turn: &mut Turn<'_>) -> Outcome {
     match cli(turn, &lower) {
         Some(lines) => output(turn, true, &lines),
         None => {
+            let near = words.get(..3).unwrap_or(&words).join(" ");
             let line = format!(
-                "No such command '{text}' (type 'core show help {text}' for other possible commands)"
+                "No such command '{text}' (type 'core show help {near}' for other possible commands)"
             );
             output(turn, false, &[line])
         }

@@ -45,11 +45,18 @@ pub(super) fn login(turn: &mut Turn<'_>) -> Outcome {
         }
         return penalty(turn, "Authentication failed");
     };
-    if let Err(event) = prove(turn, account) {
-        if let Some(event) = event {
-            security(turn, event, false, &user, &[]);
+    match prove(turn, account) {
+        Ok(()) => {}
+        Err(Unproven::Silently) => return penalty(turn, "Authentication failed"),
+        Err(Unproven::Secret) => {
+            security(turn, "InvalidPassword", false, &user, &[]);
+            return penalty(turn, "Authentication failed");
         }
-        return penalty(turn, "Authentication failed");
+        Err(Unproven::Key(rest)) => {
+            let rest = rest.each_ref().map(|(name, value)| (*name, value.as_str()));
+            security(turn, "ChallengeResponseFailed", false, &user, &rest);
+            return penalty(turn, "Authentication failed");
+        }
     }
     let mask = match turn.value("Events") {
         b"" => account.read,
@@ -75,40 +82,42 @@ pub(super) fn login(turn: &mut Turn<'_>) -> Outcome {
             .header("Message", "Authentication accepted")
             .end(),
     ];
-    if mask.covers(SYSTEM) {
-        let uptime = turn.world.clock.uptime().as_secs().to_string();
-        let reload = turn.world.clock.wall().saturating_sub(turn.world.reloaded);
+    if mask.covers(SYSTEM) && turn.world.booted {
         let booted = Message::event("FullyBooted").header("Privilege", SYSTEM.render());
-        let booted = if turn.options.version.command_follows() {
-            booted
-        } else {
-            booted
-                .header("Uptime", uptime)
-                .header("LastReload", reload.as_secs().to_string())
-        };
-        output.push(booted.header("Status", "Fully Booted").end());
+        output.push(turn.world.booted_headers(booted).end());
     }
     Outcome::Reply(output)
 }
 
-/// Checks what the client offers; the error is the security event to raise, if any.
-fn prove(turn: &Turn<'_>, account: &SimAccount) -> Result<(), Option<&'static str>> {
-    if turn.value("AuthType").eq_ignore_ascii_case(b"MD5") {
-        let key = turn.value("Key");
-        let Some(challenge) = turn.seat.challenge.as_deref().filter(|_| !key.is_empty()) else {
-            return Err(None);
-        };
-        let expected = md5_key(challenge, account.secret.as_bytes());
-        if expected.as_bytes() == key {
-            Ok(())
-        } else {
-            Err(Some("ChallengeResponseFailed"))
-        }
-    } else if turn.value("Secret") == account.secret.as_bytes() {
-        Ok(())
-    } else {
-        Err(Some("InvalidPassword"))
+/// Why a login failed.
+enum Unproven {
+    /// Without a security event.
+    Silently,
+    /// Wrong secret.
+    Secret,
+    /// Wrong key; what the event discloses.
+    Key([(&'static str, String); 3]),
+}
+
+/// Checks what the client offers.
+fn prove(turn: &Turn<'_>, account: &SimAccount) -> Result<(), Unproven> {
+    if !turn.value("AuthType").eq_ignore_ascii_case(b"MD5") {
+        let good = turn.value("Secret") == account.secret.as_bytes();
+        return good.then_some(()).ok_or(Unproven::Secret);
     }
+    let key = turn.value("Key");
+    let Some(challenge) = turn.seat.challenge.as_deref().filter(|_| !key.is_empty()) else {
+        return Err(Unproven::Silently);
+    };
+    let expected = md5_key(challenge, account.secret.as_bytes());
+    if expected.as_bytes() == key {
+        return Ok(());
+    }
+    Err(Unproven::Key([
+        ("Challenge", challenge.to_owned()),
+        ("Response", turn.text("Key")),
+        ("ExpectedResponse", expected),
+    ]))
 }
 
 fn penalty(turn: &Turn<'_>, text: &str) -> Outcome {

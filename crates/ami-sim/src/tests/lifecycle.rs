@@ -74,6 +74,12 @@ async fn a_killed_node_is_gone_and_comes_back_on_its_port_with_its_database() {
             .all(|frame| frame.event_name() != Some(b"Shutdown"))
     );
     assert!(SimClient::connect(node.address()).await.is_err());
+    let (near, far) = tokio::io::duplex(1024);
+    node.serve(far);
+    assert!(matches!(
+        SimClient::over(near).await,
+        Err(ClientError::Closed)
+    ));
 
     node.restart().await.unwrap();
     assert!(node.channels().is_empty());

@@ -280,3 +280,46 @@ async fn the_database_is_read_and_written() {
     assert_eq!(message(&none[0]), "Database entry not found");
     assert_eq!(none[0].kind(), FrameKind::Response);
 }
+
+#[tokio::test(start_paused = true)]
+async fn odd_answers_are_as_odd_as_those_of_a_real_node() {
+    let node = node().await;
+    let mut client = silent(&node).await;
+    let mut raw = async |lines: &[&str], messages: usize| {
+        client.send_with_id(lines).await.unwrap();
+        let mut kinds = Vec::new();
+        for _ in 0..messages {
+            let frame = client.next_frame().await.unwrap();
+            kinds.push(text(&frame).lines().next().unwrap().to_owned());
+        }
+        kinds
+    };
+    assert_eq!(
+        raw(&["Action: PJSIPShowEndpoint", "Endpoint: nobody"], 3).await,
+        [
+            "Response: Success",
+            "Response: Error",
+            "Event: EndpointDetailComplete"
+        ]
+    );
+    assert_eq!(
+        raw(&["Action: ModuleLoad"], 2).await,
+        ["Response: Error", "Response: Error"]
+    );
+    assert_eq!(raw(&["Action: QueueRule"], 1).await, ["Response: Success"]);
+    assert_eq!(
+        raw(&["Action: PJSIPShowContacts"], 1).await,
+        ["Response: Error"]
+    );
+    assert_eq!(raw(&["Action: Ping"], 1).await, ["Response: Success"]);
+}
+
+#[test]
+fn the_catalogue_is_in_the_order_of_list_commands() {
+    let names: Vec<String> = crate::actions::names(SimVersion::V22)
+        .map(str::to_lowercase)
+        .collect();
+    assert!(names.is_sorted());
+    assert!(names.len() > 60);
+    assert!(crate::actions::names(SimVersion::V11).count() < names.len());
+}

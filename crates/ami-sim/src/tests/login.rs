@@ -45,6 +45,12 @@ async fn a_login_by_challenge_works_and_a_wrong_key_does_not() {
     let mut wrong = knock(&node).await;
     let refused = wrong.login_md5("admin", "guess").await;
     assert!(matches!(refused, Err(ClientError::Refused(text)) if text == "Authentication failed"));
+    let event = client.next_event("ChallengeResponseFailed").await.unwrap();
+    assert_eq!(event.kind(), ami_proto::FrameKind::Event);
+    assert_eq!(
+        value(&event, "Response"),
+        ami_proto::challenge::md5_key(value(&event, "Challenge"), b"guess")
+    );
 
     let mut no_challenge = knock(&node).await;
     let lines = [
@@ -172,4 +178,23 @@ async fn each_release_greets_with_its_own_version() {
             ami_proto::AmiVersion::parse(greeting).unwrap()
         );
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_node_that_still_boots_says_so_later() {
+    let mut options = SimOptions::new("pbx1");
+    options.boot_after = Duration::from_secs(5);
+    options.timestamp_events = true;
+    let node = start(options).await;
+    let before = Instant::now();
+    let mut client = admin(&node).await;
+    let auth = client.next_frame().await.unwrap();
+    assert_eq!(value(&auth, "Event"), "SuccessfulAuth");
+    let booted = client.next_event("FullyBooted").await.unwrap();
+    assert_eq!(before.elapsed(), Duration::from_secs(5));
+    assert_eq!(value(&booted, "SystemName"), "pbx1");
+    assert!(booted.header("Timestamp").is_some());
+    let mut late = admin(&node).await;
+    let booted = late.next_event("FullyBooted").await.unwrap();
+    assert_eq!(booted.header("Timestamp"), None);
 }
