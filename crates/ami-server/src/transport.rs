@@ -85,12 +85,19 @@ macro_rules! delegate {
 }
 
 impl AsyncRead for Transport {
+    /// Many programs end TLS by closing the socket, without the goodbye of TLS. That is an end here as it is without TLS: a message
+    /// is complete only with its empty line, so nothing can be cut off unnoticed.
     fn poll_read(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        delegate!(self, poll_read(cx, buffer))
+        match delegate!(self, poll_read(cx, buffer)) {
+            Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::UnexpectedEof => {
+                Poll::Ready(Ok(()))
+            }
+            other => other,
+        }
     }
 }
 

@@ -74,6 +74,20 @@ async fn tls_connections_carry_bytes_both_ways() {
     assert_carries_bytes(left, right).await;
 }
 
+/// What it sent before is read, and then the end, as without TLS.
+#[tokio::test]
+async fn a_client_that_leaves_without_the_goodbye_of_tls_has_ended_its_stream() {
+    let (mut left, mut right) = tls_pair().await;
+    left.write_all(b"Action: Logoff\r\n\r\n")
+        .await
+        .expect("written");
+    left.flush().await.expect("flushed");
+    drop(left);
+    let mut got = Vec::new();
+    right.read_to_end(&mut got).await.expect("an end, no error");
+    assert_eq!(got, b"Action: Logoff\r\n\r\n");
+}
+
 #[tokio::test]
 async fn tuning_reaches_the_socket() {
     let (stream, _other) = tcp_pair().await;
