@@ -393,7 +393,7 @@ def env(names):
     for pbx in chosen(names):
         prefix = pbx.name.upper()
         values.update({f"{prefix}_PORT": pbx.ami_port, f"{prefix}_TLS_PORT": pbx.tls_port,
-                       f"{prefix}_VERSION": pbx.version()})
+                       f"{prefix}_VERSION": pbx.version(), f"{prefix}_HOME": pbx.home})
     for name, value in values.items():
         quoted = str(value).replace("'", "'\\''")
         print(f"export AMIPLEX_TEST_{name}='{quoted}'")
