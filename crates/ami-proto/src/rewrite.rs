@@ -4,6 +4,7 @@
 //! copied but the label, whose message waits in many queues and must not keep a read buffer alive.
 
 use bytes::{Bytes, BytesMut};
+use memchr::memchr_iter;
 use smallvec::SmallVec;
 
 use crate::action::Action;
@@ -11,7 +12,7 @@ use crate::action_id::{ClientActionId, WireActionId, is_wire_action_id};
 use crate::encode::{EncodeError, check_name, check_value, has_forbidden_byte, put_header};
 use crate::frame::Frame;
 use crate::limits::{HEADERS_MAX, LINE_CONTENT_BYTES_MAX};
-use crate::line::{Line, header_value};
+use crate::line::header_value;
 
 mod label;
 mod user_event;
@@ -41,13 +42,10 @@ pub fn upstream_action(
     out.push(head(action, wire)?);
     let mut lines = 1 + usize::from(wire.is_some()) + append.len();
     let (bytes, index) = (action.bytes(), action.index());
+    check_lines(action)?;
     let mut run = 0..0;
     for number in 0..index.len() {
         let raw = index.raw(bytes, number);
-        // Lines that stay here too: the client's ids are written to others when a UserEvent is echoed.
-        if has_forbidden_byte(raw) {
-            return Err(forbidden(raw));
-        }
         if !goes_up(raw, strip) {
             continue;
         }
@@ -110,11 +108,18 @@ fn check_length(name: &str, value: &[u8]) -> Result<(), EncodeError> {
     }
 }
 
-fn forbidden(raw: &[u8]) -> EncodeError {
-    let name = Line::of(raw).name.unwrap_or_default();
-    EncodeError::ForbiddenByte {
-        header: name.escape_ascii().to_string(),
+/// Refuses a CR inside any line, also in those that stay here: the client's ids are written to others when a
+/// UserEvent is echoed. LF and NUL cannot be in a line of an action.
+fn check_lines(action: &Action) -> Result<(), EncodeError> {
+    // Each line as stored ends with one CR; a second one in any of them shows in the number.
+    if memchr_iter(b'\r', action.bytes()).count() == action.line_count() {
+        return Ok(());
     }
+    let odd = action.lines().find(|line| has_forbidden_byte(line.raw));
+    let name = odd.and_then(|line| line.name).unwrap_or_default();
+    Err(EncodeError::ForbiddenByte {
+        header: name.escape_ascii().to_string(),
+    })
 }
 
 fn push_slice(out: &mut Slices, bytes: &Bytes, range: std::ops::Range<usize>) {
