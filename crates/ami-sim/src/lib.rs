@@ -6,6 +6,26 @@
 //! be frozen, killed, restarted, flooded or told to misbehave ([`Faults`]). [`SimClient`] is the other
 //! end: a small AMI client for tests.
 //!
+//! ```
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! use ami_sim::{Faults, SimClient, SimNode, SimOptions};
+//!
+//! let node = SimNode::start(SimOptions::new("pbx1").call_rate(2.0)).await?;
+//! let mut client = SimClient::connect(node.address()).await?;
+//! client.login("admin", "secret").await?;
+//! let channels = client.list(&["Action: CoreShowChannels"]).await?;
+//! assert_eq!(channels[0].header("EventList"), Some(&b"start"[..]));
+//!
+//! node.set_faults(Faults::none().hold("Ping"));
+//! client.send(&["Action: Ping", "ActionID: 1"]).await?;
+//! node.until_received("Ping", 1).await;
+//! node.kill().await;
+//! assert!(client.response("1").await.is_err());
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! All time is tokio's, so tests with paused time work; they should connect through [`SimNode::serve`]
 //! and an in-memory stream, because an idle runtime with real sockets jumps to its next timer.
 

@@ -248,17 +248,22 @@ impl Session {
 
     /// Until an event waits, the client sends anything, or the time is over.
     async fn wait_for_event(&mut self, limit: Option<Duration>) -> io::Result<Flow> {
-        let none_yet = !self.has_events() && self.buffer.is_empty();
-        if !none_yet || limit == Some(Duration::ZERO) {
-            return Ok(Flow::Continue);
-        }
+        let search = self.wait_for_event_or_input();
         match limit {
-            None => self.wait().await,
-            Some(limit) => match timeout(limit, self.wait()).await {
-                Ok(flow) => flow,
-                Err(_) => Ok(Flow::Continue),
-            },
+            None => search.await,
+            Some(limit) => timeout(limit, search).await.unwrap_or(Ok(Flow::Continue)),
         }
+    }
+
+    async fn wait_for_event_or_input(&mut self) -> io::Result<Flow> {
+        // A wake-up may be about events that are already written, so what counts is what is there.
+        while !self.has_events() && self.buffer.is_empty() {
+            self.core.gate.pass().await;
+            if *self.closing.borrow() || self.wait().await? == Flow::Close {
+                return Ok(Flow::Close);
+            }
+        }
+        Ok(Flow::Continue)
     }
 
     /// Writes the answer of an action, as far as the faults let it.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use ami_proto::{Class, ClassSet, FrameKind};
 
 use super::{admin, message, node, silent, start, text, value};
-use crate::{SimOptions, SimVersion};
+use crate::{SimClient, SimOptions, SimVersion};
 
 #[tokio::test(start_paused = true)]
 async fn an_answer_precedes_the_event_it_causes() {
@@ -215,4 +215,46 @@ async fn command_output_takes_the_form_of_the_release() {
         "Response: Follows\r\nPrivilege: Command\r\nActionID: c\r\nSystem uptime: 0 seconds\nLast reload: 0 seconds\n--END COMMAND--\r\n\r\n"
     );
     client.action(&["Action: Ping"]).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_session_sees_the_events_in_one_order() {
+    let node = start(SimOptions::new("pbx1").call_rate(400.0)).await;
+    let mut watchers = Vec::new();
+    for _ in 0..3 {
+        let mut watcher = SimClient::connect(node.address()).await.unwrap();
+        watcher.login("admin", "secret").await.unwrap();
+        watchers.push(watcher);
+    }
+    node.emit("Begin", ClassSet::NONE, &[]);
+    for number in 0..30 {
+        let mut actor = SimClient::connect(node.address()).await.unwrap();
+        actor.login("admin", "secret").await.unwrap();
+        let name = format!("UserEvent: {number}");
+        actor.action(&["Action: UserEvent", &name]).await.unwrap();
+        let lines = [
+            "Action: Originate",
+            "Channel: Local/1@x",
+            "Application: Hangup",
+        ];
+        let placed = actor.action(&lines).await.unwrap();
+        assert_eq!(message(&placed), "Originate successfully queued");
+    }
+    node.emit("End", ClassSet::NONE, &[]);
+    let mut orders = Vec::new();
+    for mut watcher in watchers {
+        watcher.next_event("Begin").await.unwrap();
+        watcher.take_waiting();
+        watcher.next_event("End").await.unwrap();
+        let order: Vec<_> = watcher
+            .take_waiting()
+            .iter()
+            .map(|frame| frame.bytes().clone())
+            .collect();
+        assert!(order.len() > 300, "{}", order.len());
+        orders.push(order);
+    }
+    assert_eq!(orders[0], orders[1]);
+    assert_eq!(orders[0], orders[2]);
+    assert_eq!(node.placed().len(), 30);
 }
