@@ -82,7 +82,11 @@ async fn a_client_that_leaves_without_the_goodbye_of_tls_has_ended_its_stream() 
         .await
         .expect("written");
     left.flush().await.expect("flushed");
-    drop(left);
+    let Transport::TlsClient(tls) = left else {
+        panic!("the client's side")
+    };
+    let (mut tcp, _session) = tls.into_inner();
+    tcp.shutdown().await.expect("shut down");
     let mut got = Vec::new();
     right.read_to_end(&mut got).await.expect("an end, no error");
     assert_eq!(got, b"Action: Logoff\r\n\r\n");
