@@ -227,7 +227,8 @@ class Pbx:
         pid = self.pid()
         if not pid:
             raise Failure(f"{self.name}: is not running")
-        os.kill(pid, number)
+        with contextlib.suppress(ProcessLookupError):  # It may end at this moment; who waits for that sees it.
+            os.kill(pid, number)
 
     def wait_gone(self, seconds):
         end = time.monotonic() + seconds
@@ -248,8 +249,9 @@ class Pbx:
         """Orderly if it can, forced if it must; True when something ran."""
         if not self.pid():
             return False
+        if self.frozen():
+            self.signal(signal.SIGCONT)
         self.signal(signal.SIGTERM)
-        self.signal(signal.SIGCONT)
         if not self.wait_gone(STOP_SECONDS):
             self.signal(signal.SIGKILL)
             if not self.wait_gone(STOP_SECONDS):
