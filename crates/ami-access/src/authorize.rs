@@ -163,38 +163,49 @@ fn decide(
     let account = principal.account();
     let name = action.name().ok_or(Refusal::MissingAction)?;
     let spec = builtin(name);
-    let learned: Vec<ClassSet> = cx
-        .learned
-        .iter()
-        .filter_map(|node| node.classes(name))
-        .collect();
-    let permitted = match spec {
-        Some(spec) => permits(account.write, spec.classes),
-        // Where nodes disagree, every one of them must permit it.
-        None => learned
-            .iter()
-            .all(|classes| permits(account.write, *classes)),
+    let classes = match spec {
+        Some(spec) if permits(account.write, spec.classes) => spec.classes,
+        Some(_) | None => classes_of_learned(name, spec, account.write, cx)?,
     };
-    if learned.is_empty() && (spec.is_none() || !permitted) && !may_exist(spec, cx) {
-        return Err(Refusal::Unknown);
-    }
-    if !permitted || !account.actions.permit(&name.as_str_lossy()) {
+    if !account.actions.permit(&name.as_str_lossy()) {
         return Err(Refusal::Denied);
     }
     if let Some(spec) = spec {
         in_action::check(spec.name, action, account, cx).map_err(Refusal::Check)?;
     }
-    let classes = spec
-        .map(|spec| spec.classes)
-        .or_else(|| learned.first().copied());
-    Ok((classes.unwrap_or(ClassSet::NONE), spec))
+    Ok((classes, spec))
 }
 
-/// Whether an action that no node told of may be on one: it is in the table, and amiplex answers it or some node has
-/// not told yet.
-fn may_exist(spec: Option<&ActionSpec>, cx: &AuthorizeContext<'_>) -> bool {
+/// What the nodes say of an action that the table does not permit: its classes, or whether it is denied or unknown.
+fn classes_of_learned(
+    name: &ActionName,
+    spec: Option<&ActionSpec>,
+    write: ClassSet,
+    cx: &AuthorizeContext<'_>,
+) -> Result<ClassSet, Refusal> {
+    let mut learned = cx
+        .learned
+        .iter()
+        .filter_map(|node| node.classes(name))
+        .peekable();
+    let first = learned.peek().copied();
+    match (spec, first) {
+        (None, Some(classes)) => {
+            // Where nodes disagree, every one of them must permit it.
+            let permitted = learned.all(|classes| permits(write, classes));
+            permitted.then_some(classes).ok_or(Refusal::Denied)
+        }
+        (Some(spec), None) if !may_exist(spec, cx) => Err(Refusal::Unknown),
+        (Some(_), _) => Err(Refusal::Denied),
+        (None, None) => Err(Refusal::Unknown),
+    }
+}
+
+/// Whether an action of the table that no node told of may be on one: amiplex answers it itself, or some node has not told
+/// yet.
+fn may_exist(spec: &ActionSpec, cx: &AuthorizeContext<'_>) -> bool {
     let is_incomplete = cx.learned.is_empty() || cx.learned.iter().any(|node| node.is_empty());
-    spec.is_some_and(|spec| spec.is_local() || is_incomplete)
+    spec.is_local() || is_incomplete
 }
 
 #[cfg(test)]

@@ -131,6 +131,11 @@ impl EventFilters {
         self.excludes.clear();
     }
 
+    /// How many filters there are; whoever lets clients add some bounds it.
+    pub fn len(&self) -> usize {
+        self.includes.len() + self.excludes.len()
+    }
+
     /// Whether every event passes.
     pub fn is_empty(&self) -> bool {
         self.includes.is_empty() && self.excludes.is_empty() && self.disabled.is_empty()

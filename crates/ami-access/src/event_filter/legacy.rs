@@ -11,6 +11,9 @@ use regex::bytes::{Regex, RegexBuilder};
 
 use super::FilterError;
 
+/// Most memory that one expression may take, in bytes: a client's `(a{1000}){1000}` must not take more.
+const EXPRESSION_BYTES_MAX: usize = 1 << 20;
+
 /// A compiled POSIX extended expression: case-sensitive, unanchored, `.` matches line ends too, `^` and `$` match
 /// only at the very ends.
 pub(super) struct Expression(Regex);
@@ -21,6 +24,8 @@ impl Expression {
         let regex = RegexBuilder::new(&translated)
             .unicode(false)
             .dot_matches_new_line(true)
+            .size_limit(EXPRESSION_BYTES_MAX)
+            .dfa_size_limit(EXPRESSION_BYTES_MAX)
             .build();
         regex.map(Self).map_err(|_| FilterError::Compile)
     }

@@ -128,6 +128,7 @@ fn what_does_not_compile_is_an_error() {
         "[[:foo:]]",
         "[[.a.]]",
         "[b-a]",
+        "((a{1000}){1000}){1000}",
     ] {
         assert_eq!(
             EventFilter::parse(None, pattern).err(),

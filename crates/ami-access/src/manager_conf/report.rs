@@ -3,11 +3,12 @@
 //! Owner: the loader, which collects everything before it gives up, so that an operator repairs a
 //! file in one round. A text never contains a value, since any value may be a secret.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
 /// One thing found at one place of a configuration file.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Finding {
     /// The file as it was opened.
     pub file: PathBuf,
@@ -105,8 +106,14 @@ impl Report {
         });
     }
 
-    /// The notices, or all errors when there is one.
-    pub(crate) fn finish(self) -> Result<Vec<Notice>, LoadErrors> {
+    /// The notices, or all errors when there is one; by file and line, and each once: the lines of a template are read
+    /// again for every account that it is in.
+    pub(crate) fn finish(mut self) -> Result<Vec<Notice>, LoadErrors> {
+        for findings in [&mut self.errors, &mut self.notices] {
+            findings.sort_by(|one, other| (&one.file, one.line).cmp(&(&other.file, other.line)));
+            let mut seen = HashSet::new();
+            findings.retain(|finding| seen.insert(finding.clone()));
+        }
         if self.errors.is_empty() {
             Ok(self.notices)
         } else {

@@ -291,6 +291,16 @@ fn setvars_survive_the_nodes_argument_parser() {
 }
 
 #[test]
+fn what_a_template_says_wrong_is_said_once() {
+    let found =
+        errors("[t](!)\nslow=maybe\n[a](t)\nsecret=1\n[b](t)\nsecret=2\n[c](t)\nsecret=3\n");
+    assert_eq!(
+        found,
+        ["manager.conf:2: slow: `disconnect` or `drop-oldest`"]
+    );
+}
+
+#[test]
 fn long_names_are_errors() {
     let found = errors(&format!("[{}]\nsecret=x\n[]\nsecret=x\n", "a".repeat(80)));
     assert_eq!(found.len(), 2, "{found:?}");
