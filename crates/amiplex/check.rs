@@ -24,7 +24,10 @@ pub(crate) fn check(path: &Path, online: bool) -> Result<(), Failure> {
         say(&format!("notice: {notice}"))?;
     }
     let (nodes, listeners) = (loads.config.nodes.len(), loads.config.listeners.len());
-    say(&format!("configuration is valid: {listeners} listeners, {nodes} nodes, {} accounts", loads.accounts.len()))?;
+    say(&format!(
+        "configuration is valid: {listeners} listeners, {nodes} nodes, {} accounts",
+        loads.accounts.len()
+    ))?;
     let runtime = runtime()?;
     let config = loads.config;
     let meters = Arc::new(Meters::new(env!("CARGO_PKG_VERSION")));
@@ -47,7 +50,11 @@ async fn look(app: App, config: &Config) -> Arc<Directory> {
         let end = Instant::now() + PATIENCE;
         loop {
             let directory = watch.directory();
-            let told = directory.ids().filter_map(|id| directory.entry(id)).filter(|entry| has_told(entry)).count();
+            let told = directory
+                .ids()
+                .filter_map(|id| directory.entry(id))
+                .filter(|entry| has_told(entry))
+                .count();
             if told == nodes || Instant::now() >= end {
                 return;
             }
@@ -70,19 +77,30 @@ fn report(directory: &Directory) -> Result<(), Failure> {
     let mut away = 0;
     for entry in directory.ids().filter_map(|id| directory.entry(id)) {
         let status = &entry.status;
-        let version = status.version.map(|version| version.to_string()).unwrap_or_else(|| "unknown".to_owned());
+        let version = status
+            .version
+            .map_or_else(|| "unknown".to_owned(), |version| version.to_string());
         if status.is_up() {
-            say(&format!("node {}: logged in, AMI {version}, {} actions", entry.name, status.learned.iter().count()))?;
+            say(&format!(
+                "node {}: logged in, AMI {version}, {} actions",
+                entry.name,
+                status.learned.iter().count()
+            ))?;
         } else {
             away += 1;
-            say(&format!("node {}: not reached: {}", entry.name, status.reason))?;
+            say(&format!(
+                "node {}: not reached: {}",
+                entry.name, status.reason
+            ))?;
         }
         for shortcoming in status.shortcomings.iter() {
             say(&format!("node {}: {shortcoming}", entry.name))?;
         }
     }
     if away > 0 {
-        return Err(Failure::Runtime(format!("{away} nodes could not be reached")));
+        return Err(Failure::Runtime(format!(
+            "{away} nodes could not be reached"
+        )));
     }
     Ok(())
 }

@@ -30,7 +30,9 @@ read = call,agent
 
 pub(crate) fn demo(port: u16, calls: f64) -> Result<(), Failure> {
     if !calls.is_finite() || !(0.0..=1000.0).contains(&calls) {
-        return Err(Failure::Configuration(format!("--calls {calls}: a number from 0 to 1000 is needed")));
+        return Err(Failure::Configuration(format!(
+            "--calls {calls}: a number from 0 to 1000 is needed"
+        )));
     }
     runtime()?.block_on(show(port, calls))
 }
@@ -40,12 +42,20 @@ async fn show(port: u16, calls: f64) -> Result<(), Failure> {
     let west = start_node("west", SimVersion::V16, calls, 2).await?;
     let config = configuration(port, &east, &west)?;
     start_logging(&config)?;
-    let accounts = load_from(&MemoryFiles::default().with("/manager.conf", MANAGER_CONF), Path::new("/manager.conf"), None)
-        .map_err(|errors| Failure::Configuration(errors.to_string()))?
-        .accounts;
+    let accounts = load_from(
+        &MemoryFiles::default().with("/manager.conf", MANAGER_CONF),
+        Path::new("/manager.conf"),
+        None,
+    )
+    .map_err(|errors| Failure::Configuration(errors.to_string()))?
+    .accounts;
     let meters = Arc::new(Meters::new(env!("CARGO_PKG_VERSION")));
-    let app = App::build(&config, accounts, meters).map_err(|error| Failure::Runtime(error.to_string()))?;
-    let port = app.addresses().first().map_or(port, |(_, address)| address.port());
+    let app = App::build(&config, accounts, meters)
+        .map_err(|error| Failure::Runtime(error.to_string()))?;
+    let port = app
+        .addresses()
+        .first()
+        .map_or(port, |(_, address)| address.port());
     explain(port)?;
     app.run(|| async {
         if let Err(error) = ctrl_c().await {
@@ -58,17 +68,30 @@ async fn show(port: u16, calls: f64) -> Result<(), Failure> {
     Ok(())
 }
 
-async fn start_node(name: &str, version: SimVersion, calls: f64, seed: u64) -> Result<SimNode, Failure> {
+async fn start_node(
+    name: &str,
+    version: SimVersion,
+    calls: f64,
+    seed: u64,
+) -> Result<SimNode, Failure> {
     let account = SimAccount::admin(UPSTREAM.0, UPSTREAM.1);
-    let options = SimOptions::new(name).version(version).account(account).call_rate(calls).seed(seed);
-    SimNode::start(options).await.map_err(|error| Failure::Runtime(format!("simulated node {name}: {error}")))
+    let options = SimOptions::new(name)
+        .version(version)
+        .account(account)
+        .call_rate(calls)
+        .seed(seed);
+    SimNode::start(options)
+        .await
+        .map_err(|error| Failure::Runtime(format!("simulated node {name}: {error}")))
 }
 
 fn configuration(port: u16, east: &SimNode, west: &SimNode) -> Result<Config, Failure> {
     let (user, secret) = UPSTREAM;
     let node = |node: &SimNode| {
         let (name, address) = (node.name(), node.address());
-        format!("[[node]]\nname = \"{name}\"\naddress = \"{address}\"\nusername = \"{user}\"\nsecret = \"{secret}\"\n")
+        format!(
+            "[[node]]\nname = \"{name}\"\naddress = \"{address}\"\nusername = \"{user}\"\nsecret = \"{secret}\"\n"
+        )
     };
     let text = format!(
         "[log]\nlevel = \"warn\"\n[[listener]]\nname = \"demo\"\nbind = \"127.0.0.1:{port}\"\n{}{}",

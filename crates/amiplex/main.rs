@@ -21,7 +21,10 @@ fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
-            let wanted = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
+            let wanted = matches!(
+                error.kind(),
+                ErrorKind::DisplayHelp | ErrorKind::DisplayVersion
+            );
             return match error.print() {
                 Ok(()) if wanted => ExitCode::SUCCESS,
                 Ok(()) | Err(_) => ExitCode::from(2),
@@ -48,5 +51,6 @@ fn main() -> ExitCode {
 
 /// Prints a line for the user.
 fn say(line: &str) -> Result<(), Failure> {
-    writeln!(std::io::stdout(), "{line}").map_err(|error| Failure::Runtime(format!("cannot write: {error}")))
+    writeln!(std::io::stdout(), "{line}")
+        .map_err(|error| Failure::Runtime(format!("cannot write: {error}")))
 }

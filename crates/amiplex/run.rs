@@ -23,7 +23,9 @@ async fn serve(loads: crate::start::Loads) -> Result<(), Failure> {
     let failed = |error: &dyn std::fmt::Display| Failure::Runtime(error.to_string());
     let mut metrics = None;
     if let Some(address) = loads.config.admin.listen {
-        let (_, serving) = prometheus::install(address).await.map_err(|error| failed(&error))?;
+        let (_, serving) = prometheus::install(address)
+            .await
+            .map_err(|error| failed(&error))?;
         metrics = Some(serving);
     }
     let meters = Arc::new(Meters::new(env!("CARGO_PKG_VERSION")));

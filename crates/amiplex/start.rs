@@ -43,16 +43,22 @@ pub(crate) struct Loads {
 
 /// Loads everything; all errors of both files come in one report.
 pub(crate) fn load(path: &Path) -> Result<Loads, Failure> {
-    let config = ami_config::load(path).map_err(|errors| Failure::Configuration(errors.to_string()))?;
+    let config =
+        ami_config::load(path).map_err(|errors| Failure::Configuration(errors.to_string()))?;
     let server = &config.server;
-    let Loaded { accounts, notices } = ami_access::load(&server.manager_conf, server.acl_conf.as_deref())
-        .map_err(|errors| Failure::Configuration(errors.to_string()))?;
+    let Loaded { accounts, notices } =
+        ami_access::load(&server.manager_conf, server.acl_conf.as_deref())
+            .map_err(|errors| Failure::Configuration(errors.to_string()))?;
     let unfit = unknown_nodes(&config, &accounts);
     if !unfit.is_empty() {
         return Err(Failure::Configuration(unfit.join("\n")));
     }
     let notices = notices.iter().map(ToString::to_string).collect();
-    Ok(Loads { config, accounts, notices })
+    Ok(Loads {
+        config,
+        accounts,
+        notices,
+    })
 }
 
 /// Accounts that name nodes which are not configured.
@@ -66,7 +72,10 @@ fn unknown_nodes(config: &Config, accounts: &Accounts) -> Vec<String> {
         for name in scope.iter().chain(&account.default_node) {
             if !config.nodes.iter().any(|node| node.name == *name) {
                 let (file, line) = (account.file.display(), account.line);
-                unfit.push(format!("{file}:{line}: account {}: there is no node {name}", account.name));
+                unfit.push(format!(
+                    "{file}:{line}: account {}: there is no node {name}",
+                    account.name
+                ));
             }
         }
     }

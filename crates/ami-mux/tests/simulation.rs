@@ -18,8 +18,8 @@ use std::time::{Duration, Instant};
 use ami_access::manager_conf::MemoryFiles;
 use ami_access::{Accounts, OnNodeLoss, Secret, load_from};
 use ami_mux::{
-    Directory, DirectoryEntry, LaneId, LaneLoss, Mail, Node, NodeEffect, NodeId, NodeSettings, NodeStatus, Session,
-    SessionEffect, SessionId, SessionSettings, SessionStart, Surroundings,
+    Directory, DirectoryEntry, LaneId, LaneLoss, Mail, Node, NodeEffect, NodeId, NodeSettings,
+    NodeStatus, Session, SessionEffect, SessionId, SessionSettings, SessionStart, Surroundings,
 };
 use asterisk::Asterisk;
 use client::{Asked, Client, Outcome};
@@ -89,17 +89,27 @@ const DEADLINE: Duration = Duration::from_secs(3);
 
 impl Simulation {
     fn new(seed: u64, nodes: usize, clients: usize, faults: bool) -> Self {
-        #[expect(clippy::disallowed_methods, reason = "any instant serves as the start of virtual time")]
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "any instant serves as the start of virtual time"
+        )]
         let now = Instant::now();
         let files = MemoryFiles::default().with("/manager.conf", MANAGER_CONF);
-        let accounts = Arc::new(load_from(&files, Path::new("/manager.conf"), None).expect("valid").accounts);
+        let accounts = Arc::new(
+            load_from(&files, Path::new("/manager.conf"), None)
+                .expect("valid")
+                .accounts,
+        );
         let entries = (0..nodes).map(|index| DirectoryEntry {
             name: format!("pbx{index}").into(),
             config_dir: "/etc/asterisk".into(),
             module_dir: "/usr/lib/asterisk/modules".into(),
             status: NodeStatus::initial(),
         });
-        let world = World { accounts, directory: Arc::new(Directory::new(entries.collect())) };
+        let world = World {
+            accounts,
+            directory: Arc::new(Directory::new(entries.collect())),
+        };
         let node_sims = (0..nodes).map(|index| NodeSim {
             machine: Node::new(settings(index), 0xfeed + u32::try_from(index).unwrap(), now),
             asterisk: Asterisk::new(),
@@ -140,14 +150,22 @@ impl Simulation {
             greeting_version: None,
             on_node_loss: OnNodeLoss::Keep,
         };
-        let start = SessionStart { id: SessionId(index as u64), peer: IpAddr::V4(Ipv4Addr::LOCALHOST) };
+        let start = SessionStart {
+            id: SessionId(index as u64),
+            peer: IpAddr::V4(Ipv4Addr::LOCALHOST),
+        };
         let session = Session::new(start, Arc::new(settings), &self.world, self.now);
         let full = index % 3 != 2;
         let mut client = Client::new(session, full, !self.faults);
         let user = if full { "full" } else { "narrow" };
-        let login = format!("Action: Login\r\nActionID: l\r\nUsername: {user}\r\nSecret: s\r\n\r\n");
+        let login =
+            format!("Action: Login\r\nActionID: l\r\nUsername: {user}\r\nSecret: s\r\n\r\n");
         client.to_session.extend_from_slice(login.as_bytes());
-        client.asked.push_back(Asked { id: Some("l".into()), token: "login".into(), kind: "login" });
+        client.asked.push_back(Asked {
+            id: Some("l".into()),
+            token: "login".into(),
+            kind: "login",
+        });
         self.clients.push(client);
     }
 
@@ -166,11 +184,17 @@ impl Simulation {
         let rng = &mut self.rng;
         let node = &mut self.nodes[index];
         node.asterisk.tick(rng, now);
-        let due: Vec<LaneId> = node.opening.iter().filter(|(_, at)| **at <= now).map(|(lane, _)| *lane).collect();
+        let due: Vec<LaneId> = node
+            .opening
+            .iter()
+            .filter(|(_, at)| **at <= now)
+            .map(|(lane, _)| *lane)
+            .collect();
         for lane in due {
             node.opening.remove(&lane);
             if node.asterisk.is_dead(now) {
-                node.machine.lane_lost(lane, &LaneLoss::ConnectFailed("refused".into()), now);
+                node.machine
+                    .lane_lost(lane, &LaneLoss::ConnectFailed("refused".into()), now);
             } else {
                 node.asterisk.accept(lane);
                 node.open.insert(lane);
@@ -181,15 +205,26 @@ impl Simulation {
         let lanes: Vec<LaneId> = node.open.iter().copied().collect();
         for lane in lanes {
             // A frozen node's buffers take some bytes, not all of them.
-            let queued: usize = node.machine.lane_output(lane).map_or(0, |queue| queue.iter().map(bytes::Bytes::len).sum());
+            let queued: usize = node
+                .machine
+                .lane_output(lane)
+                .map_or(0, |queue| queue.iter().map(bytes::Bytes::len).sum());
             let count = rng.usize(0..=queued);
             if count > 0 {
-                let bytes: Vec<u8> =
-                    node.machine.lane_output(lane).unwrap().iter().flat_map(|slice| slice.iter().copied()).take(count).collect();
+                let bytes: Vec<u8> = node
+                    .machine
+                    .lane_output(lane)
+                    .unwrap()
+                    .iter()
+                    .flat_map(|slice| slice.iter().copied())
+                    .take(count)
+                    .collect();
                 node.asterisk.input(lane, &bytes);
                 node.machine.lane_wrote(lane, count, now);
             }
-            let Some(output) = node.asterisk.output(lane) else { continue };
+            let Some(output) = node.asterisk.output(lane) else {
+                continue;
+            };
             let count = rng.usize(0..=output.len());
             let bytes = output.split_to(count);
             let buffer = node.buffers.get_mut(&lane).unwrap();
@@ -219,7 +254,10 @@ impl Simulation {
                 NodeEffect::Broadcast(mail) => self.broadcast(index, &mail),
                 NodeEffect::Status(status) => {
                     let mut directory = Directory::clone(&self.world.directory);
-                    directory.entry_mut(NodeId(u16::try_from(index).unwrap())).unwrap().status = status;
+                    directory
+                        .entry_mut(NodeId(u16::try_from(index).unwrap()))
+                        .unwrap()
+                        .status = status;
                     self.world.directory = Arc::new(directory);
                 }
                 NodeEffect::Note(_) => {}
@@ -239,7 +277,9 @@ impl Simulation {
     fn tick_client(&mut self, index: usize) {
         let now = self.now;
         let client = &mut self.clients[index];
-        client.session.client_input(&mut client.to_session, &self.world, now);
+        client
+            .session
+            .client_input(&mut client.to_session, &self.world, now);
         let count = self.rng.usize(0..=client.inbox.len());
         for _ in 0..count {
             let mail = client.inbox.pop_front().unwrap();
@@ -248,7 +288,9 @@ impl Simulation {
         if client.session.poll_timeout().is_some_and(|at| at <= now) {
             client.session.handle_timeout(&self.world, now);
         }
-        client.session.client_input(&mut client.to_session, &self.world, now);
+        client
+            .session
+            .client_input(&mut client.to_session, &self.world, now);
         while let Some(effect) = client.session.poll_effect() {
             match effect {
                 SessionEffect::Write { bytes, .. } => {
@@ -257,7 +299,9 @@ impl Simulation {
                     }
                 }
                 SessionEffect::Submit(node, submission) => {
-                    self.nodes[node.index()].machine.submit(submission.addressed_to(index), now);
+                    self.nodes[node.index()]
+                        .machine
+                        .submit(submission.addressed_to(index), now);
                 }
                 SessionEffect::LoggedIn { .. } => client.subscribed = true,
                 SessionEffect::Close(_) => client.ended = true,
@@ -275,14 +319,29 @@ impl Simulation {
         let token = format!("t{}/{}", self.next_token, id.as_deref().unwrap_or_default());
         let (kind, body) = match self.rng.u8(0..12) {
             0..4 => ("getvar", "Action: Getvar\r\nVariable: X\r\n"),
-            4..6 => ("queueadd", "Action: QueueAdd\r\nQueue: q\r\nInterface: i\r\n"),
-            6..8 => ("async", "Action: Originate\r\nChannel: c\r\nAsync: true\r\nTimeout: 1000\r\n"),
-            8 => ("sync", "Action: Originate\r\nChannel: c\r\nTimeout: 1000\r\n"),
+            4..6 => (
+                "queueadd",
+                "Action: QueueAdd\r\nQueue: q\r\nInterface: i\r\n",
+            ),
+            6..8 => (
+                "async",
+                "Action: Originate\r\nChannel: c\r\nAsync: true\r\nTimeout: 1000\r\n",
+            ),
+            8 => (
+                "sync",
+                "Action: Originate\r\nChannel: c\r\nTimeout: 1000\r\n",
+            ),
             9 => ("list", "Action: CoreShowChannels\r\n"),
-            10 => ("command", "Action: Command\r\nCommand: core show version\r\n"),
+            10 => (
+                "command",
+                "Action: Command\r\nCommand: core show version\r\n",
+            ),
             _ => ("ping", "Action: Ping\r\n"),
         };
-        let id_line = id.as_ref().map(|id| format!("ActionID: {id}\r\n")).unwrap_or_default();
+        let id_line = id
+            .as_ref()
+            .map(|id| format!("ActionID: {id}\r\n"))
+            .unwrap_or_default();
         let message = format!("{body}{id_line}Token: {token}\r\n\r\n");
         let client = &mut self.clients[index];
         client.to_session.extend_from_slice(message.as_bytes());
@@ -298,7 +357,9 @@ impl Simulation {
         let until = now + Duration::from_millis(self.rng.u64(50..2500));
         let kind = self.rng.u8(0..3);
         let lanes: Vec<LaneId> = self.nodes[index].open.iter().copied().collect();
-        let Some(one) = self.rng.choice(&lanes).copied() else { return };
+        let Some(one) = self.rng.choice(&lanes).copied() else {
+            return;
+        };
         let node = &mut self.nodes[index];
         let lost = match kind {
             0 => {
@@ -349,13 +410,23 @@ impl Simulation {
             assert_eq!(*times, 1, "{token} was executed {times} times");
         }
         for client in &self.clients {
-            let open: Vec<_> = client.asked.iter().map(|asked| (&asked.token, asked.kind)).collect();
+            let open: Vec<_> = client
+                .asked
+                .iter()
+                .map(|asked| (&asked.token, asked.kind))
+                .collect();
             assert!(open.is_empty(), "never answered: {open:?}");
             for (token, kind, outcome) in &client.answered {
                 let local = matches!(*kind, "ping" | "login");
                 match outcome {
-                    Outcome::Success => assert!(local || executed.contains_key(token), "{token} succeeded unexecuted"),
-                    Outcome::NotSent => assert!(!executed.contains_key(token), "{token} was called not sent, and ran"),
+                    Outcome::Success => assert!(
+                        local || executed.contains_key(token),
+                        "{token} succeeded unexecuted"
+                    ),
+                    Outcome::NotSent => assert!(
+                        !executed.contains_key(token),
+                        "{token} was called not sent, and ran"
+                    ),
                     Outcome::Unknown => {}
                 }
             }
@@ -381,7 +452,10 @@ fn settings(index: usize) -> NodeSettings {
 }
 
 fn seeds(count: u64) -> Vec<u64> {
-    match std::env::var("AMIPLEX_SEED").ok().and_then(|seed| seed.parse().ok()) {
+    match std::env::var("AMIPLEX_SEED")
+        .ok()
+        .and_then(|seed| seed.parse().ok())
+    {
         Some(seed) => vec![seed],
         None => (1..=count).collect(),
     }
@@ -393,7 +467,11 @@ fn simulate(count: u64, faults: bool) -> usize {
         println!("seed {seed}");
         let mut simulation = Simulation::new(seed, 2, 6, faults);
         simulation.run();
-        answered += simulation.clients.iter().map(|client| client.answered.len()).sum::<usize>();
+        answered += simulation
+            .clients
+            .iter()
+            .map(|client| client.answered.len())
+            .sum::<usize>();
     }
     answered
 }
@@ -401,7 +479,10 @@ fn simulate(count: u64, faults: bool) -> usize {
 #[test]
 fn every_action_is_answered_once_while_nodes_freeze_and_die() {
     let answered = simulate(40, true);
-    assert!(answered > 40 * 250, "only {answered} answers: the simulation does not do what it should");
+    assert!(
+        answered > 40 * 250,
+        "only {answered} answers: the simulation does not do what it should"
+    );
 }
 
 #[test]
@@ -410,7 +491,11 @@ fn without_faults_every_action_succeeds() {
         let mut simulation = Simulation::new(seed, 2, 6, false);
         simulation.run();
         for client in &simulation.clients {
-            let failed: Vec<_> = client.answered.iter().filter(|(.., outcome)| *outcome != Outcome::Success).collect();
+            let failed: Vec<_> = client
+                .answered
+                .iter()
+                .filter(|(.., outcome)| *outcome != Outcome::Success)
+                .collect();
             assert!(failed.is_empty(), "seed {seed}: {failed:?}");
         }
     }

@@ -79,7 +79,11 @@ pub struct App {
 
 impl App {
     /// Binds every listener of `config` and prepares its nodes.
-    pub fn build(config: &Config, accounts: Accounts, meters: Arc<Meters>) -> Result<Self, StartError> {
+    pub fn build(
+        config: &Config,
+        accounts: Accounts,
+        meters: Arc<Meters>,
+    ) -> Result<Self, StartError> {
         let mut app = Self::without_listeners(config, accounts, meters)?;
         let next_session = Arc::new(AtomicU64::new(1));
         for listener in &config.listeners {
@@ -90,7 +94,11 @@ impl App {
     }
 
     /// The nodes alone, to look at them.
-    pub fn without_listeners(config: &Config, accounts: Accounts, meters: Arc<Meters>) -> Result<Self, StartError> {
+    pub fn without_listeners(
+        config: &Config,
+        accounts: Accounts,
+        meters: Arc<Meters>,
+    ) -> Result<Self, StartError> {
         let nonce = getrandom::u32().map_err(|error| StartError::Random(error.to_string()))?;
         let mut handles = Vec::new();
         let mut entries = Vec::new();
@@ -99,7 +107,10 @@ impl App {
             let id = NodeId(u16::try_from(index).map_err(|_| StartError::TooManyNodes)?);
             let name: Arc<str> = node.name.as_str().into();
             let (commands, receiver) = mpsc::channel(NODE_QUEUE);
-            handles.push(NodeHandle { commands, hub: Arc::new(EventHub::default()) });
+            handles.push(NodeHandle {
+                commands,
+                hub: Arc::new(EventHub::default()),
+            });
             entries.push(DirectoryEntry {
                 name: Arc::clone(&name),
                 config_dir: node.config_dir.as_str().into(),
@@ -139,18 +150,28 @@ impl App {
 
     /// Whether the certificates of the listeners can be used, without binding anything.
     pub fn check_listeners(config: &Config) -> Result<(), StartError> {
-        config.listeners.iter().try_for_each(|listener| acceptor(listener).map(|_| ()))
+        config
+            .listeners
+            .iter()
+            .try_for_each(|listener| acceptor(listener).map(|_| ()))
     }
 
     /// Name and address of every listener, with the port that the system chose for port 0.
     pub fn addresses(&self) -> Vec<(String, SocketAddr)> {
-        let address = |listener: &Listener| Some((listener.name.to_string(), listener.socket.local_addr().ok()?));
+        let address = |listener: &Listener| {
+            Some((
+                listener.name.to_string(),
+                listener.socket.local_addr().ok()?,
+            ))
+        };
         self.listeners.iter().filter_map(address).collect()
     }
 
     /// A view of the nodes that stays valid while the app runs.
     pub fn watch(&self) -> ClusterWatch {
-        ClusterWatch { world: Arc::clone(&self.world) }
+        ClusterWatch {
+            world: Arc::clone(&self.world),
+        }
     }
 
     /// Runs until `shutdown` says so the first time, then drains; a second time skips to the end.
@@ -159,12 +180,24 @@ impl App {
         F: Fn() -> S,
         S: Future<Output = ()>,
     {
-        let Self { world, supervisor, listeners, nodes, drain_timeout } = self;
+        let Self {
+            world,
+            supervisor,
+            listeners,
+            nodes,
+            drain_timeout,
+        } = self;
         for node in nodes {
-            supervisor.spawn("node", driver::run(node, Arc::clone(&world), supervisor.clone()));
+            supervisor.spawn(
+                "node",
+                driver::run(node, Arc::clone(&world), supervisor.clone()),
+            );
         }
         for listener in listeners {
-            supervisor.spawn("listener", listener::run(listener, Arc::clone(&world), supervisor.clone()));
+            supervisor.spawn(
+                "listener",
+                listener::run(listener, Arc::clone(&world), supervisor.clone()),
+            );
         }
         shutdown().await;
         tracing::info!(sessions = world.registry.len(), "draining");
@@ -214,7 +247,11 @@ impl App {
         })
     }
 
-    fn session_settings(&self, config: &Config, listener: &ami_config::Listener) -> SessionSettings {
+    fn session_settings(
+        &self,
+        config: &Config,
+        listener: &ami_config::Listener,
+    ) -> SessionSettings {
         let directory = self.world.cluster.directory();
         SessionSettings {
             inflight_max: usize::try_from(config.limits.inflight_max).unwrap_or(usize::MAX),
@@ -224,7 +261,10 @@ impl App {
             auth_timeout: self.world.accounts.load().general().authtimeout,
             label: config.labels.event.as_str().into(),
             select: config.labels.select.clone().into(),
-            node: listener.node.as_ref().and_then(|name| directory.find(name.as_bytes())),
+            node: listener
+                .node
+                .as_ref()
+                .and_then(|name| directory.find(name.as_bytes())),
             greeting_version: listener.greeting_version,
             on_node_loss: listener.on_node_loss,
         }
@@ -245,7 +285,9 @@ impl ClusterWatch {
 }
 
 fn acceptor(listener: &ami_config::Listener) -> Result<Option<TlsAcceptor>, StartError> {
-    let Some(files) = &listener.tls else { return Ok(None) };
+    let Some(files) = &listener.tls else {
+        return Ok(None);
+    };
     let config = tls::server_config(files).map_err(|error| StartError::Tls {
         place: format!("listener {}", listener.name),
         problem: error.to_string(),
@@ -254,7 +296,11 @@ fn acceptor(listener: &ami_config::Listener) -> Result<Option<TlsAcceptor>, Star
 }
 
 fn listen(address: SocketAddr) -> io::Result<TcpListener> {
-    let socket = if address.is_ipv4() { tokio::net::TcpSocket::new_v4()? } else { tokio::net::TcpSocket::new_v6()? };
+    let socket = if address.is_ipv4() {
+        tokio::net::TcpSocket::new_v4()?
+    } else {
+        tokio::net::TcpSocket::new_v6()?
+    };
     socket.set_reuseaddr(true)?;
     socket.bind(address)?;
     socket.listen(BACKLOG)
@@ -278,6 +324,8 @@ fn node_settings(id: NodeId, node: &ami_config::Node, config: &Config) -> NodeSe
 }
 
 fn node_address(node: &ami_config::Node) -> Result<NodeAddress, StartError> {
-    NodeAddress::new(node)
-        .map_err(|error| StartError::Tls { place: format!("node {}", node.name), problem: error.to_string() })
+    NodeAddress::new(node).map_err(|error| StartError::Tls {
+        place: format!("node {}", node.name),
+        problem: error.to_string(),
+    })
 }

@@ -36,7 +36,10 @@ pub(crate) struct Cluster {
 
 impl Cluster {
     pub(crate) fn new(nodes: Vec<NodeHandle>, directory: Directory) -> Self {
-        Self { nodes, directory: ArcSwap::from_pointee(directory) }
+        Self {
+            nodes,
+            directory: ArcSwap::from_pointee(directory),
+        }
     }
 
     pub(crate) fn node(&self, node: NodeId) -> Option<&NodeHandle> {

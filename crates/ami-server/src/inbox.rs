@@ -196,7 +196,13 @@ impl Queue {
     }
 
     fn drop_oldest_event(&mut self) -> bool {
-        let Some(at) = self.mail.iter().position(|mail| matches!(mail, Mail::Event(_))) else { return false };
+        let Some(at) = self
+            .mail
+            .iter()
+            .position(|mail| matches!(mail, Mail::Event(_)))
+        else {
+            return false;
+        };
         if let Some(Mail::Event(event)) = self.mail.remove(at) {
             self.event_bytes -= event.plain().len();
         }

@@ -51,7 +51,13 @@ pub(crate) async fn run(listener: Listener, world: Arc<World>, supervisor: Super
     }
 }
 
-fn admit(listener: &Listener, stream: TcpStream, peer: SocketAddr, world: &Arc<World>, supervisor: &Supervisor) {
+fn admit(
+    listener: &Listener,
+    stream: TcpStream,
+    peer: SocketAddr,
+    world: &Arc<World>,
+    supervisor: &Supervisor,
+) {
     let address = peer.ip().to_canonical();
     let place = match world.registry.admit(address) {
         Ok(place) => place,
@@ -61,7 +67,10 @@ fn admit(listener: &Listener, stream: TcpStream, peer: SocketAddr, world: &Arc<W
             return;
         }
     };
-    let start = SessionStart { id: SessionId(listener.next_session.fetch_add(1, Ordering::Relaxed)), peer: address };
+    let start = SessionStart {
+        id: SessionId(listener.next_session.fetch_add(1, Ordering::Relaxed)),
+        peer: address,
+    };
     let handshake = Handshake {
         stream,
         tls: listener.tls.clone(),
@@ -71,7 +80,10 @@ fn admit(listener: &Listener, stream: TcpStream, peer: SocketAddr, world: &Arc<W
         name: Arc::clone(&listener.name),
         meters: Arc::clone(&listener.meters),
     };
-    supervisor.spawn("connection", connection(handshake, start, Arc::clone(world), supervisor.clone()));
+    supervisor.spawn(
+        "connection",
+        connection(handshake, start, Arc::clone(world), supervisor.clone()),
+    );
 }
 
 struct Handshake {
@@ -84,8 +96,21 @@ struct Handshake {
     meters: Arc<ListenerMeters>,
 }
 
-async fn connection(handshake: Handshake, start: SessionStart, world: Arc<World>, supervisor: Supervisor) {
-    let Handshake { stream, tls, place, settings, outbound, name, meters } = handshake;
+async fn connection(
+    handshake: Handshake,
+    start: SessionStart,
+    world: Arc<World>,
+    supervisor: Supervisor,
+) {
+    let Handshake {
+        stream,
+        tls,
+        place,
+        settings,
+        outbound,
+        name,
+        meters,
+    } = handshake;
     let open = meters.session();
     if let Err(error) = Transport::tune(&stream) {
         tracing::debug!(session = %start.id, %error, "socket options could not be set");
@@ -105,7 +130,14 @@ async fn connection(handshake: Handshake, start: SessionStart, world: Arc<World>
             }
         },
     };
-    let connection = Connection { start, settings, transport, place, outbound, listener: name };
+    let connection = Connection {
+        start,
+        settings,
+        transport,
+        place,
+        outbound,
+        listener: name,
+    };
     driver::run(connection, world, supervisor).await;
     drop(open);
 }

@@ -49,7 +49,10 @@ impl SessionRegistry {
     }
 
     /// A place for a new connection, or why there is none.
-    pub(crate) fn admit(self: &Arc<Self>, address: IpAddr) -> Result<UnauthenticatedPlace, CloseReason> {
+    pub(crate) fn admit(
+        self: &Arc<Self>,
+        address: IpAddr,
+    ) -> Result<UnauthenticatedPlace, CloseReason> {
         if self.sessions.len() >= self.limits.sessions {
             return Err(CloseReason::TooManySessions);
         }
@@ -60,7 +63,10 @@ impl SessionRegistry {
             *count
         };
         // From here on the drop of the place undoes the counts.
-        let place = UnauthenticatedPlace { registry: Arc::clone(self), address };
+        let place = UnauthenticatedPlace {
+            registry: Arc::clone(self),
+            address,
+        };
         if all > self.limits.unauthenticated || here > self.limits.unauthenticated_per_address {
             return Err(CloseReason::TooManyUnauthenticated);
         }
@@ -99,7 +105,9 @@ impl SessionRegistry {
     }
 
     pub(crate) fn is_logged_in(&self, account: &str) -> bool {
-        self.logins.get(&account.to_ascii_lowercase()).is_some_and(|count| *count > 0)
+        self.logins
+            .get(&account.to_ascii_lowercase())
+            .is_some_and(|count| *count > 0)
     }
 }
 
@@ -110,6 +118,8 @@ impl Drop for UnauthenticatedPlace {
         if let Some(mut count) = registry.unauthenticated_by_address.get_mut(&self.address) {
             *count = count.saturating_sub(1);
         }
-        registry.unauthenticated_by_address.remove_if(&self.address, |_, count| *count == 0);
+        registry
+            .unauthenticated_by_address
+            .remove_if(&self.address, |_, count| *count == 0);
     }
 }

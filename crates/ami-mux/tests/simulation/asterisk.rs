@@ -33,7 +33,13 @@ pub(crate) struct Asterisk {
 
 impl Asterisk {
     pub(crate) fn new() -> Self {
-        Self { connections: BTreeMap::new(), later: Vec::new(), executed: Vec::new(), frozen_until: None, dead_until: None }
+        Self {
+            connections: BTreeMap::new(),
+            later: Vec::new(),
+            executed: Vec::new(),
+            frozen_until: None,
+            dead_until: None,
+        }
     }
 
     pub(crate) fn is_dead(&self, now: Instant) -> bool {
@@ -73,14 +79,20 @@ impl Asterisk {
     }
 
     pub(crate) fn output(&mut self, lane: LaneId) -> Option<&mut BytesMut> {
-        self.connections.get_mut(&lane).map(|connection| &mut connection.output)
+        self.connections
+            .get_mut(&lane)
+            .map(|connection| &mut connection.output)
     }
 
     pub(crate) fn tick(&mut self, rng: &mut fastrand::Rng, now: Instant) {
         if self.is_frozen(now) || self.is_dead(now) {
             return;
         }
-        let due: Vec<String> = self.later.extract_if(.., |(at, _)| *at <= now).map(|(_, event)| event).collect();
+        let due: Vec<String> = self
+            .later
+            .extract_if(.., |(at, _)| *at <= now)
+            .map(|(_, event)| event)
+            .collect();
         for event in due {
             self.raise(&event);
         }
@@ -91,8 +103,11 @@ impl Asterisk {
     }
 
     fn run(&mut self, lane: LaneId, rng: &mut fastrand::Rng, now: Instant) {
-        let Some(connection) = self.connections.get_mut(&lane) else { return };
-        while let Some(Incoming::Action(action)) = connection.decoder.decode(&mut connection.input) {
+        let Some(connection) = self.connections.get_mut(&lane) else {
+            return;
+        };
+        while let Some(Incoming::Action(action)) = connection.decoder.decode(&mut connection.input)
+        {
             connection.waiting.push_back(action);
         }
         if let Some((at, _)) = &connection.running
@@ -104,7 +119,9 @@ impl Asterisk {
                 connection.output.extend_from_slice(answer.as_bytes());
             }
         }
-        let Some(connection) = self.connections.get_mut(&lane) else { return };
+        let Some(connection) = self.connections.get_mut(&lane) else {
+            return;
+        };
         if connection.running.is_none()
             && let Some(action) = connection.waiting.pop_front()
         {
@@ -131,14 +148,19 @@ impl Asterisk {
                 let event = format!(
                     "Event: OriginateResponse\r\nPrivilege: call,all\r\nActionID: {id}\r\nResponse: Success\r\nToken: {token}\r\n\r\n"
                 );
-                self.later.push((now + Duration::from_millis(rng.u64(0..80)), event));
+                self.later
+                    .push((now + Duration::from_millis(rng.u64(0..80)), event));
             }
             _ => {}
         }
     }
 
     fn raise(&mut self, event: &str) {
-        for connection in self.connections.values_mut().filter(|connection| connection.events) {
+        for connection in self
+            .connections
+            .values_mut()
+            .filter(|connection| connection.events)
+        {
             connection.output.extend_from_slice(event.as_bytes());
         }
     }
@@ -163,7 +185,9 @@ impl Asterisk {
                 let mut list = success("EventList: start\r\nMessage: Channels will follow\r\n");
                 let items = rng.usize(0..4);
                 for _ in 0..items {
-                    list += &format!("Event: CoreShowChannel\r\nActionID: {id}\r\nToken: {token}\r\n\r\n");
+                    list += &format!(
+                        "Event: CoreShowChannel\r\nActionID: {id}\r\nToken: {token}\r\n\r\n"
+                    );
                 }
                 list + &format!(
                     "Event: CoreShowChannelsComplete\r\nActionID: {id}\r\nEventList: Complete\r\nListItems: {items}\r\n\r\n"
@@ -184,7 +208,10 @@ fn duration(action: &Action, rng: &mut fastrand::Rng) -> Duration {
 }
 
 fn name(action: &Action) -> String {
-    action.name().map(|name| name.as_str_lossy().to_ascii_lowercase()).unwrap_or_default()
+    action
+        .name()
+        .map(|name| name.as_str_lossy().to_ascii_lowercase())
+        .unwrap_or_default()
 }
 
 fn text(action: &Action, header: &str) -> String {

@@ -61,15 +61,24 @@ impl Client {
     }
 
     pub(crate) fn receive(&mut self, bytes: &[u8]) {
-        assert!(!bytes.windows(5).any(|window| window == b"amx1-"), "a wire id reached a client");
+        assert!(
+            !bytes.windows(5).any(|window| window == b"amx1-"),
+            "a wire id reached a client"
+        );
         self.from_session.extend_from_slice(bytes);
         if !self.greeted {
-            let Some(end) = self.from_session.iter().position(|byte| *byte == b'\n') else { return };
+            let Some(end) = self.from_session.iter().position(|byte| *byte == b'\n') else {
+                return;
+            };
             let greeting = self.from_session.split_to(end + 1);
             assert!(greeting.starts_with(b"Asterisk Call Manager/"));
             self.greeted = true;
         }
-        while let Some(frame) = self.decoder.decode(&mut self.from_session).expect("well-formed") {
+        while let Some(frame) = self
+            .decoder
+            .decode(&mut self.from_session)
+            .expect("well-formed")
+        {
             self.on_frame(&frame);
         }
     }
@@ -88,7 +97,9 @@ impl Client {
     fn on_response(&mut self, frame: &Frame) {
         assert!(self.listing.is_none(), "a response in the middle of a list");
         let asked = self.asked.front().expect("an answer to nothing");
-        let id = frame.action_id().map(|id| String::from_utf8_lossy(id).into_owned());
+        let id = frame
+            .action_id()
+            .map(|id| String::from_utf8_lossy(id).into_owned());
         assert_eq!(id, asked.id, "the answer of somebody else, or out of order");
         if frame.list_marker() == Some(ListMarker::Start) {
             assert_eq!(asked.kind, "list");
@@ -96,22 +107,33 @@ impl Client {
             return;
         }
         if frame.response() == Some(b"Success") && asked.kind == "getvar" {
-            assert_eq!(frame.header("Value"), Some(asked.token.as_bytes()), "another's value");
+            assert_eq!(
+                frame.header("Value"),
+                Some(asked.token.as_bytes()),
+                "another's value"
+            );
         }
         self.finish(outcome(frame));
     }
 
     fn on_list_event(&mut self, frame: &Frame) {
         let asked = self.asked.front().expect("a list of nobody");
-        let id = frame.action_id().map(|id| String::from_utf8_lossy(id).into_owned());
+        let id = frame
+            .action_id()
+            .map(|id| String::from_utf8_lossy(id).into_owned());
         assert_eq!(id, asked.id, "an event in the middle of a list");
         match frame.list_marker() {
             None => {
-                assert_eq!(frame.header("Token"), Some(asked.token.as_bytes()), "an item of another's list");
+                assert_eq!(
+                    frame.header("Token"),
+                    Some(asked.token.as_bytes()),
+                    "an item of another's list"
+                );
                 self.listing = self.listing.map(|items| items + 1);
             }
             Some(_) => {
-                let items = String::from_utf8_lossy(frame.header("ListItems").expect("a count")).into_owned();
+                let items = String::from_utf8_lossy(frame.header("ListItems").expect("a count"))
+                    .into_owned();
                 assert_eq!(items, self.listing.unwrap_or_default().to_string());
                 self.listing = None;
                 self.finish(outcome(frame));
@@ -123,17 +145,30 @@ impl Client {
         match frame.event_name() {
             Some(b"QueueMemberAdded") => {
                 assert!(self.sees_agents, "an event that this account may not see");
-                let token = String::from_utf8_lossy(frame.header("Queue").unwrap_or_default()).into_owned();
+                let token =
+                    String::from_utf8_lossy(frame.header("Queue").unwrap_or_default()).into_owned();
                 let own = self.asked.iter().any(|asked| asked.token == token);
-                assert!(!(own && self.strict_gate), "an event before the answer of the action that caused it");
+                assert!(
+                    !(own && self.strict_gate),
+                    "an event before the answer of the action that caused it"
+                );
             }
             Some(b"OriginateResponse") => {
-                let token = String::from_utf8_lossy(frame.header("Token").unwrap_or_default()).into_owned();
-                let expected = token.rsplit_once('/').map(|(_, id)| id.to_owned()).filter(|id| !id.is_empty());
-                let id = frame.action_id().map(|id| String::from_utf8_lossy(id).into_owned());
+                let token =
+                    String::from_utf8_lossy(frame.header("Token").unwrap_or_default()).into_owned();
+                let expected = token
+                    .rsplit_once('/')
+                    .map(|(_, id)| id.to_owned())
+                    .filter(|id| !id.is_empty());
+                let id = frame
+                    .action_id()
+                    .map(|id| String::from_utf8_lossy(id).into_owned());
                 assert_eq!(id, expected, "the original ActionID, for everyone");
                 let own = self.asked.iter().any(|asked| asked.token == token);
-                assert!(!(own && self.strict_gate), "an OriginateResponse before its answer");
+                assert!(
+                    !(own && self.strict_gate),
+                    "an OriginateResponse before its answer"
+                );
             }
             _ => {}
         }

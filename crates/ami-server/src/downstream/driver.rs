@@ -11,7 +11,9 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use ami_mux::{EndReason, Mail, NodeId, Session, SessionEffect, SessionSettings, SessionStart, Submission};
+use ami_mux::{
+    EndReason, Mail, NodeId, Session, SessionEffect, SessionSettings, SessionStart, Submission,
+};
 use ami_telemetry::CloseReason;
 use bytes::BytesMut;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -32,6 +34,9 @@ const MAIL_PER_TURN: usize = 256;
 const READ_BYTES: usize = 4 * 1024;
 /// How long the last bytes of a closed session may take to leave.
 const FLUSH_DEADLINE: Duration = Duration::from_secs(5);
+
+/// When nothing is due, the loop looks up this often.
+const QUIET: Duration = Duration::from_hours(1);
 
 /// What a connection's task is made of.
 #[derive(Debug)]
@@ -90,14 +95,24 @@ enum Io {
 /// Runs a connection from its greeting to its end.
 pub(crate) async fn run(connection: Connection, world: Arc<World>, supervisor: Supervisor) {
     let mut driver = Driver::new(connection, world);
-    driver.world.registry.insert(driver.start.id, Arc::clone(&driver.inbox));
+    driver
+        .world
+        .registry
+        .insert(driver.start.id, Arc::clone(&driver.inbox));
     let reason = driver.drive(&supervisor).await;
     driver.finish(reason).await;
 }
 
 impl Driver {
     fn new(connection: Connection, world: Arc<World>) -> Self {
-        let Connection { start, settings, transport, place, outbound, listener } = connection;
+        let Connection {
+            start,
+            settings,
+            transport,
+            place,
+            outbound,
+            listener,
+        } = connection;
         let budget = Budget {
             event_bytes: outbound.event_bytes,
             reply_bytes: outbound.reply_bytes,
@@ -157,12 +172,20 @@ impl Driver {
     fn wake_at(&self) -> Instant {
         let machine = self.session.poll_timeout().map(Instant::from_std);
         let overdue = self.outbound.overdue_at(self.event_age);
-        [machine, overdue].into_iter().flatten().min().unwrap_or_else(|| Instant::now() + Duration::from_secs(3600))
+        [machine, overdue]
+            .into_iter()
+            .flatten()
+            .min()
+            .unwrap_or_else(|| Instant::now() + QUIET)
     }
 
     fn on_time(&mut self) {
         let now = Instant::now();
-        if self.outbound.overdue_at(self.event_age).is_some_and(|at| at <= now) {
+        if self
+            .outbound
+            .overdue_at(self.event_age)
+            .is_some_and(|at| at <= now)
+        {
             self.closing = Some(CloseReason::EventAge);
             return;
         }
@@ -213,7 +236,8 @@ impl Driver {
 
     /// Gives the machine what has been read, as far as it takes it.
     fn feed(&mut self) {
-        self.session.client_input(&mut self.input, &*self.world, Instant::now().into_std());
+        self.session
+            .client_input(&mut self.input, &*self.world, Instant::now().into_std());
         // Wanting more with nothing whole left means that everything sent before the end was taken.
         if self.eof && self.session.wants_input() {
             self.session.client_eof();
@@ -243,7 +267,9 @@ impl Driver {
     fn take_mail(&mut self) {
         let now = Instant::now().into_std();
         for _ in 0..MAIL_PER_TURN {
-            let Some(mail) = self.mail.pop_front() else { break };
+            let Some(mail) = self.mail.pop_front() else {
+                break;
+            };
             self.backlog.leaves(&mail);
             self.session.mail(mail, &*self.world, now);
         }
@@ -262,13 +288,15 @@ impl Driver {
                 }
                 SessionEffect::Interest(interest) => self.inbox.set_interest(interest),
                 SessionEffect::Close(reason) => {
-                    self.closing.get_or_insert(close_reason(reason));
+                    self.closing.get_or_insert_with(|| close_reason(reason));
                 }
                 SessionEffect::Note(note) => self.journal.note(note),
             }
         }
-        let events = self.outbound.event_bytes() + self.session.held_event_bytes() + self.backlog.events;
-        self.inbox.set_drained(events, self.outbound.reply_bytes() + self.backlog.replies);
+        let events =
+            self.outbound.event_bytes() + self.session.held_event_bytes() + self.backlog.events;
+        self.inbox
+            .set_drained(events, self.outbound.reply_bytes() + self.backlog.replies);
     }
 
     fn submit(&mut self, node: NodeId, submission: Box<Submission<()>>) {
@@ -276,7 +304,9 @@ impl Driver {
             self.unsent.push_back((node, submission));
             return;
         }
-        let Some(handle) = self.world.cluster.node(node) else { return };
+        let Some(handle) = self.world.cluster.node(node) else {
+            return;
+        };
         match handle.commands.try_reserve() {
             Ok(permit) => permit.send(self.addressed(submission)),
             Err(_) => self.unsent.push_back((node, submission)),
@@ -284,7 +314,9 @@ impl Driver {
     }
 
     fn send_one(&mut self, permit: Option<tokio::sync::mpsc::OwnedPermit<NodeCommand>>) {
-        let Some((_, submission)) = self.unsent.pop_front() else { return };
+        let Some((_, submission)) = self.unsent.pop_front() else {
+            return;
+        };
         if let Some(permit) = permit {
             let command = self.addressed(submission);
             permit.send(command);
@@ -297,14 +329,17 @@ impl Driver {
 
     fn logged_in(&mut self, nodes: Vec<NodeId>) {
         self.place = None;
-        let Some(principal) = self.session.principal() else { return };
+        let Some(principal) = self.session.principal() else {
+            return;
+        };
         let account = principal.account();
         let size = |own: Option<u64>| own.and_then(|own| usize::try_from(own).ok());
         if let Some(age) = account.event_age {
             self.event_age = age;
         }
+        let default = self.inbox.budget().event_bytes;
         self.inbox.set_budget(Budget {
-            event_bytes: size(account.event_bytes).unwrap_or(self.inbox.budget().event_bytes),
+            event_bytes: size(account.event_bytes).unwrap_or(default),
             reply_bytes: self.reply_bytes,
             policy: account.slow,
         });
@@ -333,30 +368,37 @@ impl Driver {
         self.world.registry.remove(self.start.id);
         self.journal.release_login(&self.world.registry);
         drop(self.place.take());
-        let orderly = !matches!(reason, CloseReason::IoError | CloseReason::SlowConsumer | CloseReason::EventAge);
-        if orderly {
-            let flush = async {
-                let transport = &mut self.transport;
-                let outbound = &mut self.outbound;
-                while !outbound.is_empty() {
-                    if std::future::poll_fn(|cx| outbound.poll_write(transport, cx)).await.is_err() {
-                        return;
-                    }
-                }
-                if let Err(error) = transport.shutdown().await {
-                    tracing::trace!(%error, "the peer had closed already");
-                }
-            };
-            if timeout(FLUSH_DEADLINE, flush).await.is_err() {
-                tracing::debug!(session = %self.start.id, "the last bytes could not be written in time");
-            }
+        let orderly = !matches!(
+            reason,
+            CloseReason::IoError | CloseReason::SlowConsumer | CloseReason::EventAge
+        );
+        if orderly && timeout(FLUSH_DEADLINE, self.flush()).await.is_err() {
+            tracing::debug!(session = %self.start.id, "the last bytes could not be written in time");
         }
         self.journal.closed(reason);
+    }
+
+    /// Writes what is left and closes the socket in order.
+    async fn flush(&mut self) {
+        let transport = &mut self.transport;
+        let outbound = &mut self.outbound;
+        while !outbound.is_empty() {
+            let written = std::future::poll_fn(|cx| outbound.poll_write(transport, cx));
+            if written.await.is_err() {
+                return;
+            }
+        }
+        if let Err(error) = transport.shutdown().await {
+            tracing::trace!(%error, "the peer had closed already");
+        }
     }
 }
 
 /// A place in the node's queue; `None` when its task has ended.
-async fn reserve(world: &World, node: Option<NodeId>) -> Option<tokio::sync::mpsc::OwnedPermit<NodeCommand>> {
+async fn reserve(
+    world: &World,
+    node: Option<NodeId>,
+) -> Option<tokio::sync::mpsc::OwnedPermit<NodeCommand>> {
     let sender = world.cluster.node(node?)?.commands.clone();
     sender.reserve_owned().await.ok()
 }
@@ -365,7 +407,9 @@ impl Backlog {
     fn leaves(&mut self, mail: &Mail) {
         match mail {
             Mail::Event(event) => self.events -= event.plain().len(),
-            Mail::Reply { bytes, .. } => self.replies -= bytes.iter().map(bytes::Bytes::len).sum::<usize>(),
+            Mail::Reply { bytes, .. } => {
+                self.replies -= bytes.iter().map(bytes::Bytes::len).sum::<usize>();
+            }
             Mail::Written { .. } | Mail::NodeUp(_) | Mail::NodeBooted(_) | Mail::NodeDown(_) => {}
         }
     }

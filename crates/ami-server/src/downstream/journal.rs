@@ -22,7 +22,12 @@ pub(crate) struct Journal {
 impl Journal {
     pub(crate) fn new(start: SessionStart, listener: Arc<str>, meters: Arc<Meters>) -> Self {
         tracing::debug!(session = %start.id, peer = %start.peer, listener = &*listener, "connected");
-        Self { start, listener, meters, account: None }
+        Self {
+            start,
+            listener,
+            meters,
+            account: None,
+        }
     }
 
     pub(crate) fn note(&self, note: SessionNote) {
@@ -34,7 +39,11 @@ impl Journal {
                 let peer = self.start.peer;
                 tracing::info!(%session, %peer, username, reason = reason.as_label(), "login failed");
             }
-            SessionNote::Refused { action, message, kind } => {
+            SessionNote::Refused {
+                action,
+                message,
+                kind,
+            } => {
                 self.meters.action_refused(refusal_reason(kind));
                 let user = self.account.as_deref().unwrap_or_default();
                 tracing::debug!(%session, user, action, message, "action refused");
@@ -57,14 +66,16 @@ impl Journal {
     }
 
     pub(crate) fn wrote(&self, written: Written) {
-        self.meters.bytes_out(u64::try_from(written.bytes).unwrap_or(u64::MAX));
+        self.meters
+            .bytes_out(u64::try_from(written.bytes).unwrap_or(u64::MAX));
         if written.events > 0 {
             self.meters.events_delivered(written.events);
         }
     }
 
     pub(crate) fn read(&self, count: usize) {
-        self.meters.bytes_in(u64::try_from(count).unwrap_or(u64::MAX));
+        self.meters
+            .bytes_in(u64::try_from(count).unwrap_or(u64::MAX));
     }
 
     pub(crate) fn dropped(&self, count: u64) {
@@ -78,11 +89,10 @@ impl Journal {
     pub(crate) fn closed(&self, reason: CloseReason) {
         self.meters.session_closed(reason);
         let (session, user) = (self.start.id, self.account.as_deref().unwrap_or_default());
-        match reason {
-            CloseReason::SlowConsumer | CloseReason::EventAge => {
-                tracing::warn!(%session, user, reason = reason.as_label(), "closed: the client does not read");
-            }
-            _ => tracing::debug!(%session, user, reason = reason.as_label(), "closed"),
+        if matches!(reason, CloseReason::SlowConsumer | CloseReason::EventAge) {
+            tracing::warn!(%session, user, reason = reason.as_label(), "closed: the client does not read");
+        } else {
+            tracing::debug!(%session, user, reason = reason.as_label(), "closed");
         }
     }
 }

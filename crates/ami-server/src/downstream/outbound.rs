@@ -43,13 +43,26 @@ pub(crate) struct Written {
 }
 
 impl Outbound {
-    pub(crate) fn push(&mut self, bytes: impl IntoIterator<Item = Bytes>, event: bool, now: Instant) {
+    pub(crate) fn push(
+        &mut self,
+        bytes: impl IntoIterator<Item = Bytes>,
+        event: bool,
+        now: Instant,
+    ) {
         for bytes in bytes {
             if bytes.is_empty() {
                 continue;
             }
-            *(if event { &mut self.event_bytes } else { &mut self.reply_bytes }) += bytes.len();
-            self.slices.push_back(Slice { bytes, event, queued: now });
+            *(if event {
+                &mut self.event_bytes
+            } else {
+                &mut self.reply_bytes
+            }) += bytes.len();
+            self.slices.push_back(Slice {
+                bytes,
+                event,
+                queued: now,
+            });
         }
     }
 
@@ -76,11 +89,19 @@ impl Outbound {
     }
 
     /// Writes as much as the socket takes at once.
-    pub(crate) fn poll_write(&mut self, socket: &mut Transport, cx: &mut Context<'_>) -> Poll<io::Result<Written>> {
+    pub(crate) fn poll_write(
+        &mut self,
+        socket: &mut Transport,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<Written>> {
         let mut written = Written::default();
         while !self.slices.is_empty() {
-            let slices: SmallVec<[IoSlice<'_>; SLICES_PER_WRITE]> =
-                self.slices.iter().take(SLICES_PER_WRITE).map(|slice| IoSlice::new(&slice.bytes)).collect();
+            let slices: SmallVec<[IoSlice<'_>; SLICES_PER_WRITE]> = self
+                .slices
+                .iter()
+                .take(SLICES_PER_WRITE)
+                .map(|slice| IoSlice::new(&slice.bytes))
+                .collect();
             match Pin::new(&mut *socket).poll_write_vectored(cx, &slices) {
                 Poll::Ready(Ok(0)) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
                 Poll::Ready(Ok(count)) => {
@@ -105,7 +126,11 @@ impl Outbound {
         let mut events = 0;
         while let Some(front) = self.slices.front_mut() {
             let take = count.min(front.bytes.len());
-            *(if front.event { &mut self.event_bytes } else { &mut self.reply_bytes }) -= take;
+            *(if front.event {
+                &mut self.event_bytes
+            } else {
+                &mut self.reply_bytes
+            }) -= take;
             if front.bytes.len() > take {
                 front.bytes.advance(take);
                 break;

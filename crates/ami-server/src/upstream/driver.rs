@@ -14,6 +14,7 @@ use std::time::Duration;
 use ami_mux::{LaneId, LaneLoss, LaneRole, Node, NodeEffect, NodeId, NodeSettings};
 use ami_telemetry::NodeMeters;
 use bytes::{Bytes, BytesMut};
+use smallvec::SmallVec;
 use tokio::io::{AsyncReadExt, AsyncWrite};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
@@ -72,7 +73,14 @@ struct NodeDriver {
 
 /// Runs the node until everything stops.
 pub(crate) async fn run(task: NodeTask, world: Arc<World>, supervisor: Supervisor) {
-    let NodeTask { settings, address, backoff, nonce, mut commands, meters } = task;
+    let NodeTask {
+        settings,
+        address,
+        backoff,
+        nonce,
+        mut commands,
+        meters,
+    } = task;
     let id = settings.id;
     let journal = Journal::new(Arc::clone(&settings.name), meters);
     let mut driver = NodeDriver {
@@ -88,7 +96,10 @@ pub(crate) async fn run(task: NodeTask, world: Arc<World>, supervisor: Superviso
     let mut taken = Vec::with_capacity(COMMANDS_PER_TURN);
     loop {
         driver.carry_out();
-        let wake = driver.machine.poll_timeout().map_or_else(far_future, Instant::from_std);
+        let wake = driver
+            .machine
+            .poll_timeout()
+            .map_or_else(far_future, Instant::from_std);
         tokio::select! {
             biased;
             () = supervisor.stopping().cancelled() => break,
@@ -105,7 +116,7 @@ pub(crate) async fn run(task: NodeTask, world: Arc<World>, supervisor: Superviso
 }
 
 fn far_future() -> Instant {
-    Instant::now() + Duration::from_secs(3600)
+    Instant::now() + Duration::from_hours(1)
 }
 
 impl NodeDriver {
@@ -119,16 +130,27 @@ impl NodeDriver {
         }
     }
 
-    fn connected(&mut self, joined: Result<(LaneId, Result<Transport, ConnectError>), tokio::task::JoinError>) {
+    fn connected(
+        &mut self,
+        joined: Result<(LaneId, Result<Transport, ConnectError>), tokio::task::JoinError>,
+    ) {
         let now = Instant::now().into_std();
         match joined {
             Ok((lane, Ok(transport))) => {
-                self.lanes.insert(lane, LaneSocket { transport, input: BytesMut::new(), more: false });
+                self.lanes.insert(
+                    lane,
+                    LaneSocket {
+                        transport,
+                        input: BytesMut::new(),
+                        more: false,
+                    },
+                );
                 self.machine.lane_opened(lane, now);
             }
             Ok((lane, Err(error))) => {
                 self.journal.connect_failed(&error);
-                self.machine.lane_lost(lane, &LaneLoss::ConnectFailed(error.to_string()), now);
+                self.machine
+                    .lane_lost(lane, &LaneLoss::ConnectFailed(error.to_string()), now);
             }
             Err(error) => tracing::error!(%error, "a connect task ended by a bug"),
         }
@@ -137,7 +159,11 @@ impl NodeDriver {
     fn carry_out(&mut self) {
         while let Some(effect) = self.machine.poll_effect() {
             match effect {
-                NodeEffect::Open { lane, role, attempt } => self.open(lane, role, attempt),
+                NodeEffect::Open {
+                    lane,
+                    role,
+                    attempt,
+                } => self.open(lane, role, attempt),
                 NodeEffect::Close(lane) => {
                     self.lanes.remove(&lane);
                 }
@@ -180,7 +206,7 @@ impl NodeDriver {
         }
         match self.poll_lanes(cx) {
             Poll::Pending if progress => Poll::Ready(()),
-            polled => polled,
+            polled @ (Poll::Ready(()) | Poll::Pending) => polled,
         }
     }
 
@@ -207,7 +233,11 @@ impl NodeDriver {
             self.lanes.remove(&id);
             self.machine.lane_lost(id, &loss, now);
         }
-        if progress { Poll::Ready(()) } else { Poll::Pending }
+        if progress {
+            Poll::Ready(())
+        } else {
+            Poll::Pending
+        }
     }
 }
 
@@ -220,11 +250,15 @@ impl LaneSocket {
         cx: &mut Context<'_>,
     ) -> Result<bool, LaneLoss> {
         let mut progress = false;
-        loop {
-            let Some(queue) = machine.lane_output(id).filter(|queue| !queue.is_empty()) else { break };
-            let slices: Vec<IoSlice<'_>> =
-                queue.iter().take(SLICES_PER_WRITE).map(|bytes: &Bytes| IoSlice::new(bytes)).collect();
-            match Pin::new(&mut self.transport).poll_write_vectored(cx, &slices) {
+        while let Some(queue) = machine.lane_output(id).filter(|queue| !queue.is_empty()) {
+            let slices: SmallVec<[IoSlice<'_>; SLICES_PER_WRITE]> = queue
+                .iter()
+                .take(SLICES_PER_WRITE)
+                .map(|bytes: &Bytes| IoSlice::new(bytes))
+                .collect();
+            let wrote = Pin::new(&mut self.transport).poll_write_vectored(cx, &slices);
+            drop(slices);
+            match wrote {
                 Poll::Ready(Ok(0)) => return Err(LaneLoss::Eof),
                 Poll::Ready(Ok(count)) => {
                     machine.lane_wrote(id, count, Instant::now().into_std());
@@ -249,7 +283,12 @@ impl LaneSocket {
         cx: &mut Context<'_>,
     ) -> Result<bool, LaneLoss> {
         if self.more {
-            self.more = machine.lane_input(id, &mut self.input, FRAMES_PER_TURN, Instant::now().into_std());
+            self.more = machine.lane_input(
+                id,
+                &mut self.input,
+                FRAMES_PER_TURN,
+                Instant::now().into_std(),
+            );
             return Ok(true);
         }
         if self.input.capacity() - self.input.len() < READ_BYTES_MIN {
@@ -262,7 +301,12 @@ impl LaneSocket {
             Poll::Ready(Ok(0)) => Err(LaneLoss::Eof),
             Poll::Ready(Ok(count)) => {
                 journal.bytes_in(count);
-                self.more = machine.lane_input(id, &mut self.input, FRAMES_PER_TURN, Instant::now().into_std());
+                self.more = machine.lane_input(
+                    id,
+                    &mut self.input,
+                    FRAMES_PER_TURN,
+                    Instant::now().into_std(),
+                );
                 Ok(true)
             }
         }

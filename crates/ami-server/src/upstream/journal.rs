@@ -18,7 +18,11 @@ pub(crate) struct Journal {
 
 impl Journal {
     pub(crate) fn new(node: Arc<str>, meters: NodeMeters) -> Self {
-        Self { node, meters, figures: NodeFigures::default() }
+        Self {
+            node,
+            meters,
+            figures: NodeFigures::default(),
+        }
     }
 
     pub(crate) fn note(&mut self, note: NodeNote) {
@@ -27,14 +31,17 @@ impl Journal {
             NodeNote::Up { version } => tracing::info!(node, version, "node is up"),
             NodeNote::Down { reason } => tracing::warn!(node, reason, "node is down"),
             NodeNote::LaneLost { reason } => tracing::warn!(node, reason, "action lane lost"),
-            NodeNote::Shortcoming(text) => tracing::warn!(node, text, "upstream account is not enough"),
+            NodeNote::Shortcoming(text) => {
+                tracing::warn!(node, text, "upstream account is not enough");
+            }
             NodeNote::LateAnswer => self.meters.late_answer(),
             NodeNote::ForeignId => self.meters.foreign_id(),
             NodeNote::DeadlinePassed { action } => {
                 tracing::warn!(node, action, "deadline of an action passed");
             }
             NodeNote::Done { action, end, after } => {
-                self.meters.action_done(action.unwrap_or(OTHER_ACTION), outcome(end), after);
+                self.meters
+                    .action_done(action.unwrap_or(OTHER_ACTION), outcome(end), after);
             }
             NodeNote::EventReceived => self.meters.event_received(),
         }
@@ -51,7 +58,8 @@ impl Journal {
         self.figures = figures;
         self.meters.lanes(LaneKind::Event, figures.event_lanes);
         self.meters.lanes(LaneKind::Action, figures.action_lanes);
-        self.meters.lanes(LaneKind::Blocking, figures.blocking_lanes);
+        self.meters
+            .lanes(LaneKind::Blocking, figures.blocking_lanes);
         self.meters.pending(figures.pending);
     }
 
@@ -62,15 +70,23 @@ impl Journal {
 
     pub(crate) fn reconnecting(&self, role: LaneRole, attempt: u32, delay: Duration) {
         self.meters.reconnected();
-        tracing::debug!(node = &*self.node, ?role, attempt, ?delay, "connecting again");
+        tracing::debug!(
+            node = &*self.node,
+            ?role,
+            attempt,
+            ?delay,
+            "connecting again"
+        );
     }
 
     pub(crate) fn bytes_in(&self, count: usize) {
-        self.meters.bytes_in(u64::try_from(count).unwrap_or(u64::MAX));
+        self.meters
+            .bytes_in(u64::try_from(count).unwrap_or(u64::MAX));
     }
 
     pub(crate) fn bytes_out(&self, count: usize) {
-        self.meters.bytes_out(u64::try_from(count).unwrap_or(u64::MAX));
+        self.meters
+            .bytes_out(u64::try_from(count).unwrap_or(u64::MAX));
     }
 }
 

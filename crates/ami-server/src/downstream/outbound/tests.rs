@@ -1,0 +1,61 @@
+use tokio::io::AsyncReadExt;
+use tokio::net::{TcpListener, TcpStream};
+
+use super::*;
+
+async fn pair() -> (Transport, TcpStream) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("bound");
+    let client = TcpStream::connect(listener.local_addr().expect("an address"))
+        .await
+        .expect("connected");
+    let (server, _) = listener.accept().await.expect("accepted");
+    (Transport::plain(server), client)
+}
+
+#[tokio::test]
+async fn everything_leaves_in_order_and_the_counts_return_to_nothing() {
+    let (mut socket, mut client) = pair().await;
+    let mut outbound = Outbound::default();
+    let now = Instant::now();
+    let mut expected = Vec::new();
+    for number in 0..500_u32 {
+        let bytes = Bytes::from(format!("message {number};"));
+        expected.extend_from_slice(&bytes);
+        outbound.push([bytes], number % 2 == 0, now);
+    }
+    assert!(outbound.is_full());
+    assert_eq!(
+        outbound.event_bytes() + outbound.reply_bytes(),
+        expected.len()
+    );
+    let (mut bytes, mut events) = (0, 0);
+    while !outbound.is_empty() {
+        let written = std::future::poll_fn(|cx| outbound.poll_write(&mut socket, cx))
+            .await
+            .expect("written");
+        bytes += written.bytes;
+        events += written.events;
+    }
+    assert_eq!((bytes, events), (expected.len(), 250));
+    assert_eq!((outbound.event_bytes(), outbound.reply_bytes()), (0, 0));
+    let mut received = vec![0; expected.len()];
+    client.read_exact(&mut received).await.expect("received");
+    assert_eq!(received, expected);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_age_is_that_of_the_oldest_slice() {
+    let mut outbound = Outbound::default();
+    let start = Instant::now();
+    assert_eq!(outbound.overdue_at(Duration::from_mins(1)), None);
+    outbound.push([Bytes::from_static(b"a")], true, start);
+    outbound.push(
+        [Bytes::from_static(b"b")],
+        true,
+        start + Duration::from_secs(9),
+    );
+    assert_eq!(
+        outbound.overdue_at(Duration::from_mins(1)),
+        Some(start + Duration::from_mins(1))
+    );
+}

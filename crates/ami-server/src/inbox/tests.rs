@@ -1,0 +1,114 @@
+use std::sync::Arc;
+
+use ami_mux::{ActionSeq, Mail, NodeEvent, NodeId};
+use ami_proto::Frame;
+use bytes::Bytes;
+
+use super::*;
+
+fn event(classes: &str, size: usize) -> Mail {
+    let text = format!(
+        "Event: E\r\nPrivilege: {classes}\r\nFill: {}\r\n\r\n",
+        "x".repeat(size)
+    );
+    let bytes = Bytes::from(text);
+    let frame = Frame::parse(bytes.clone()).expect("a message");
+    Mail::Event(Arc::new(NodeEvent::new(
+        NodeId(0),
+        "pbx1".into(),
+        &frame,
+        bytes,
+    )))
+}
+
+fn reply(size: usize) -> Mail {
+    let bytes = std::iter::once(Bytes::from(vec![b'x'; size])).collect();
+    Mail::Reply {
+        node: NodeId(0),
+        seq: ActionSeq(0),
+        bytes,
+        last: true,
+        list: false,
+    }
+}
+
+fn inbox(event_bytes: usize, policy: SlowPolicy) -> Inbox {
+    let inbox = Inbox::new(Budget {
+        event_bytes,
+        reply_bytes: 1000,
+        policy,
+    });
+    inbox.set_interest(ClassSet::ALL);
+    inbox
+}
+
+#[test]
+fn events_outside_the_interest_are_not_queued() {
+    let inbox = inbox(10_000, SlowPolicy::Disconnect);
+    inbox.set_interest(ClassSet::of(ami_proto::Class::Call));
+    inbox.post(&event("call,all", 1));
+    inbox.post(&event("agent,all", 1));
+    inbox.post(&event("nonsense", 1));
+    assert_eq!(inbox.drain().mail.len(), 1);
+}
+
+#[test]
+fn a_full_event_budget_closes_the_session_and_frees_the_memory() {
+    let inbox = inbox(1000, SlowPolicy::Disconnect);
+    for _ in 0..3 {
+        inbox.post(&event("call,all", 400));
+    }
+    let drained = inbox.drain();
+    assert_eq!(drained.closed, Some(CloseReason::SlowConsumer));
+    assert!(drained.mail.is_empty());
+    inbox.post(&event("call,all", 1));
+    assert!(
+        inbox.drain().mail.is_empty(),
+        "nothing is taken after the end"
+    );
+}
+
+#[test]
+fn drop_oldest_keeps_the_newest_events_and_every_reply() {
+    let inbox = inbox(1000, SlowPolicy::DropOldest);
+    inbox.post(&event("call,all", 400));
+    inbox.post(&reply(10));
+    inbox.post(&event("call,all", 401));
+    inbox.post(&event("call,all", 402));
+    let drained = inbox.drain();
+    assert_eq!((drained.dropped, drained.closed), (1, None));
+    let lengths: Vec<usize> = drained
+        .mail
+        .iter()
+        .filter_map(|mail| {
+            if let Mail::Event(event) = mail {
+                Some(event.plain().len())
+            } else {
+                None
+            }
+        })
+        .collect();
+    assert_eq!(lengths.len(), 2);
+    assert!(lengths.first() < lengths.last(), "the oldest went");
+    assert_eq!(drained.mail.len(), 3, "the reply stayed");
+}
+
+#[test]
+fn what_was_drained_and_not_written_still_counts() {
+    let inbox = inbox(1000, SlowPolicy::Disconnect);
+    inbox.post(&event("call,all", 400));
+    assert_eq!(inbox.drain().closed, None);
+    inbox.set_drained(900, 0);
+    inbox.post(&event("call,all", 400));
+    assert_eq!(inbox.drain().closed, Some(CloseReason::SlowConsumer));
+}
+
+#[test]
+fn replies_have_a_budget_of_their_own() {
+    let inbox = inbox(10, SlowPolicy::DropOldest);
+    inbox.post(&reply(900));
+    assert_eq!(inbox.drain().closed, None);
+    inbox.set_drained(0, 900);
+    inbox.post(&reply(101));
+    assert_eq!(inbox.drain().closed, Some(CloseReason::SlowConsumer));
+}
