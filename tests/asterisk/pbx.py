@@ -138,6 +138,12 @@ class Pbx:
         except OSError:
             return False
 
+    def facts(self):
+        """What tests and configurations are told of it. HOME and MODULES are paths as Asterisk itself sees them."""
+        facts = {"VERSION": self.version(), "PORT": self.ami_port, "TLS_PORT": self.tls_port, "HOME": self.home,
+                 "MODULES": self.modules_directory()}
+        return {f"{self.name.upper()}_{name}": value for name, value in facts.items()}
+
     def line(self):
         return f"{self.name} {self.version()} {self.ami_port} {self.tls_port} {self.pid()}"
 
@@ -424,9 +430,7 @@ def render(names):
     source = os.path.join(HERE, "amiplex")
     values = {"DIRECTORY": directory, "CERT": certificate(), "KEY": key_path(), **amiplex_ports()}
     for pbx in chosen(("pbx1", "pbx2")):
-        prefix = pbx.name.upper()
-        values.update({f"{prefix}_PORT": pbx.ami_port, f"{prefix}_TLS_PORT": pbx.tls_port,
-                       f"{prefix}_HOME": pbx.home, f"{prefix}_MODULES": pbx.modules_directory()})
+        values.update(pbx.facts())
     for name in ("manager.conf", "acl.conf"):
         shutil.copy(os.path.join(source, name), directory)
     path = os.path.join(directory, "amiplex.toml")
