@@ -399,9 +399,7 @@ def env(names):
     values = {"CACHE": CACHE, "PORT_BASE": port_base(), "ASTERISK": HERE, "CERT": certificate(), "KEY": key_path(),
               **amiplex_ports()}
     for pbx in chosen(names):
-        prefix = pbx.name.upper()
-        values.update({f"{prefix}_PORT": pbx.ami_port, f"{prefix}_TLS_PORT": pbx.tls_port,
-                       f"{prefix}_VERSION": pbx.version(), f"{prefix}_HOME": pbx.home})
+        values.update(pbx.facts())
     for name, value in values.items():
         quoted = str(value).replace("'", "'\\''")
         print(f"export AMIPLEX_TEST_{name}='{quoted}'")
