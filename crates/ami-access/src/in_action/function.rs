@@ -4,8 +4,19 @@
 //! variable. The same holds for functions that read files, run programs or fetch URLs, and for function names that are
 //! put together from variables at run time.
 
+use super::contains;
+
 /// Functions that reach configuration files.
 const REACHES_FILES: [&str; 5] = ["AST_CONFIG", "FILE", "SHELL", "CURL", "EVAL"];
+
+/// Variables that Asterisk up to 20 runs as a shell command when a recording ends: whoever sets one of them and may
+/// start a recording has a shell.
+const RUN_AS_COMMAND: &str = "MONITOR_EXEC";
+
+/// Whether the text names such a variable, as its own name or as the argument of a function that sets it.
+pub(super) fn sets_command(text: &[u8]) -> bool {
+    contains(&plain(text), RUN_AS_COMMAND)
+}
 
 /// The text as it is after Asterisk split arguments: quotes and backslashes gone, whatever they protected.
 pub(super) fn plain(text: &[u8]) -> Vec<u8> {

@@ -2,7 +2,7 @@
 
 use ami_proto::{Action, Class, ClassSet};
 
-use super::function::{plain, reaches_files};
+use super::function::{plain, reaches_files, sets_command};
 use super::{Text, contains, contains_ignoring_case, header, reads_all_configuration};
 
 const REFUSAL: Text = "Originate Access Forbidden: app or data blacklisted";
@@ -32,6 +32,10 @@ pub(super) fn check(action: &Action, write: ClassSet) -> Result<(), Text> {
         return Err(REFUSAL);
     }
     // The node evaluates functions in the names of variables, several of which may be in one header.
+    let sets_command = sets_command(data) || action.headers("Variable").any(sets_command);
+    if sets_command && !write.contains(Class::System) {
+        return Err(REFUSAL);
+    }
     let reaches_secret = reaches_files(application)
         || reaches_files(data)
         || action.headers("Variable").any(reaches_files);

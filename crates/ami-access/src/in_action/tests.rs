@@ -231,6 +231,46 @@ fn the_secret_on_the_node_is_out_of_reach() {
 }
 
 #[test]
+fn a_variable_that_is_run_as_a_command_needs_system() {
+    let rows: [&[&str]; 6] = [
+        &[
+            "Action: Setvar",
+            "Channel: SIP/a-1",
+            "Variable: MONITOR_EXEC",
+            "Value: id",
+        ],
+        &[
+            "Action: Setvar",
+            "Variable: ARRAY(X,MONITOR_EXEC_ARGS)",
+            "Value: a,b",
+        ],
+        &[
+            "Action: Getvar",
+            "Channel: SIP/a-1",
+            "Variable: SET(MONITOR_EXEC=id)",
+        ],
+        &["Action: Status", "Variables: SET(MONITOR\\_EXEC=id)"],
+        &["Action: Originate", "Variable: A=1,__MONITOR_EXEC=id"],
+        &[
+            "Action: Originate",
+            "Application: Set",
+            "Data: MONITOR_EXEC=id",
+        ],
+    ];
+    for lines in rows {
+        assert!(
+            outcome("call,originate,reporting", lines).is_err(),
+            "{lines:?}"
+        );
+        assert_eq!(
+            outcome("call,originate,reporting,system", lines),
+            Ok(()),
+            "{lines:?}"
+        );
+    }
+}
+
+#[test]
 fn ordinary_variables_and_functions_pass() {
     for variable in [
         "X",

@@ -2,7 +2,7 @@
 
 use ami_proto::{Action, Class, ClassSet};
 
-use super::function::{computes_names, plain, reaches_files};
+use super::function::{computes_names, plain, reaches_files, sets_command};
 use super::{Text, contains, header, reads_all_configuration};
 
 const GETVAR: Text = "GetVar Access Forbidden: Variable";
@@ -19,9 +19,13 @@ pub(super) fn check_status(action: &Action, write: ClassSet) -> Result<(), Text>
 }
 
 pub(super) fn check_setvar(action: &Action, write: ClassSet) -> Result<(), Text> {
-    let is_forbidden =
-        reaches_files(header(action, "Variable")) || reaches_files(header(action, "Value"));
-    if is_forbidden && !reads_all_configuration(write) {
+    let (variable, value) = (header(action, "Variable"), header(action, "Value"));
+    if sets_command(variable) && !write.contains(Class::System) {
+        return Err(SETVAR);
+    }
+    let reaches_secret =
+        reaches_files(variable) || reaches_files(value) || computes_names(variable);
+    if reaches_secret && !reads_all_configuration(write) {
         Err(SETVAR)
     } else {
         Ok(())
@@ -30,8 +34,9 @@ pub(super) fn check_setvar(action: &Action, write: ClassSet) -> Result<(), Text>
 
 fn check_read(text: &[u8], write: ClassSet, refusal: Text) -> Result<(), Text> {
     let names_shell = |text: &[u8]| contains(text, "SHELL") || contains(text, "EVAL");
-    // Status splits its header into arguments, which undoes quotes and backslashes.
-    if (names_shell(text) || names_shell(&plain(text))) && !write.contains(Class::System) {
+    // Status splits its header into arguments, which undoes quotes and backslashes. `SET(name=value)` is a read that sets.
+    let needs_system = names_shell(text) || names_shell(&plain(text)) || sets_command(text);
+    if needs_system && !write.contains(Class::System) {
         return Err(refusal);
     }
     let reaches_secret = reaches_files(text) || computes_names(text);
