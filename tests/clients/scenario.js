@@ -55,6 +55,12 @@ class Session {
     return [reply, this.find({ actionid: id })];
   }
 
+  // Replies to [name, headers] pairs; without waiting in between, where the library can do that.
+  async many(actions) {
+    const replies = await Promise.all(actions.map(([name, headers]) => this.action(name, headers)));
+    return replies.map(([, reply]) => reply);
+  }
+
   async logoff() {
     const [, reply] = await this.action('Logoff', {});
     return reply;
@@ -203,6 +209,15 @@ const CHECKS = {
     expect(read.value === 'a: b, c=d', `read ${JSON.stringify(read)}`);
     const [, removed] = await admin.action('Setvar', { Variable: 'CLIENTS', Value: '' });
     return admin.plain([written, read, removed]);
+  },
+
+  async many_actions_at_once({ admin }) {
+    const names = Array.from({ length: 16 }, (_, number) => `CLIENTS_${number}`);
+    await admin.many(names.map((name) => ['Setvar', { Variable: name, Value: `of ${name}` }]));
+    const replies = await admin.many(names.map((name) => ['Getvar', { Variable: name }]));
+    await admin.many(names.map((name) => ['Setvar', { Variable: name, Value: '' }]));
+    names.forEach((name, place) => expect(replies[place].value === `of ${name}`, `${name} has ${replies[place].value}`));
+    return admin.plain(replies);
   },
 
   async database({ admin }) {

@@ -54,6 +54,10 @@ class Session:
                   lambda event: event.get("actionid") == action_id and event.get("eventlist") == "Complete")
         return reply, [event for event in self.events if event.get("actionid") == action_id]
 
+    def many(self, actions):
+        """Replies to (name, headers) pairs; without waiting in between, where the library can do that."""
+        return [self.action(name, **headers)[1] for name, headers in actions]
+
     def logoff(self):
         """Logs off; returns the reply."""
         raise NotImplementedError
@@ -210,6 +214,14 @@ class Checks:
         expect(read.get("value") == "a: b, c=d", f"read {read}")
         _, removed = self.admin.action("Setvar", Variable="CLIENTS", Value="")
         return self.admin.plain([written, read, removed])
+
+    def many_actions_at_once(self):
+        names = [f"CLIENTS_{number}" for number in range(16)]
+        self.admin.many([("Setvar", {"Variable": name, "Value": f"of {name}"}) for name in names])
+        replies = self.admin.many([("Getvar", {"Variable": name}) for name in names])
+        self.admin.many([("Setvar", {"Variable": name, "Value": ""}) for name in names])
+        expect([reply.get("value") for reply in replies] == [f"of {name}" for name in names], f"replies {replies}")
+        return self.admin.plain(replies)
 
     def database(self):
         _, written = self.admin.action("DBPut", Family="clients", Key="k", Val="value of k")

@@ -24,6 +24,13 @@ class AmiClientSession extends Session {
     this.issued.add(message.ActionID);
     return [message.ActionID, headersOf(reply)];
   }
+
+  // One after the other: its ids are times in milliseconds, so several actions at once would share one.
+  async many(actions) {
+    const replies = [];
+    for (const [name, headers] of actions) replies.push((await this.action(name, headers))[1]);
+    return replies;
+  }
 }
 
 main(AmiClientSession);

@@ -28,11 +28,19 @@ class AsteriskAmiSession(Session):
     def disconnected(self, **_):
         self.gone = True
 
-    def action(self, name, **headers):
+    def send(self, name, headers):
         action = SimpleAction(name, **headers)
-        reply = self.client.send_action(action).response
+        future = self.client.send_action(action)
         self.issued.add(action.keys["ActionID"])
-        return action.keys["ActionID"], self.reply(reply)
+        return action.keys["ActionID"], future
+
+    def action(self, name, **headers):
+        action_id, future = self.send(name, headers)
+        return action_id, self.reply(future.response)
+
+    def many(self, actions):
+        futures = [self.send(name, headers)[1] for name, headers in actions]
+        return [self.reply(future.response) for future in futures]
 
     @staticmethod
     def reply(reply):

@@ -71,6 +71,14 @@ class PanoramiskSession(Session):
             self.saw(headers_of(message))
         return action_id, headers_of(messages[0])
 
+    async def send_all(self, actions):
+        return await asyncio.gather(*(self.send(name, headers) for name, headers in actions))
+
+    def many(self, actions):
+        results = on_loop(self.send_all(actions))
+        self.issued.update(action_id for action_id, _ in results)
+        return [headers_of(messages[0]) for _, messages in results]
+
     def logoff(self):
         return self.action("Logoff")[1]
 
