@@ -4,6 +4,21 @@
 //! called `not sent` never; no event overtakes the answer of the action that caused it, or reaches an account that may not see it.
 //! Replay one with `AMIPLEX_SEED=n cargo test -p ami-mux --test simulation`.
 
+#![allow(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::as_conversions,
+    clippy::print_stdout,
+    clippy::wildcard_enum_match_arm,
+    clippy::format_push_string,
+    clippy::struct_excessive_bools,
+    clippy::too_many_lines,
+    clippy::cognitive_complexity,
+    reason = "a test fails loudly, and its model is read as one piece"
+)]
+
 #[path = "simulation/asterisk.rs"]
 mod asterisk;
 #[path = "simulation/client.rs"]

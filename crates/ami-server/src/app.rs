@@ -126,10 +126,16 @@ impl App {
                 meters: NodeMeters::new(&node.name),
             });
         }
+        // An explicit authlimit of manager.conf is the operator's word, as it is on Asterisk.
+        let authlimit = accounts
+            .general()
+            .authlimit
+            .and_then(|limit| usize::try_from(limit).ok());
         let registry = SessionRegistry::new(SessionLimits {
             sessions: config.limits.sessions_max,
-            unauthenticated: config.limits.unauthenticated_max,
-            unauthenticated_per_address: config.limits.unauthenticated_per_address,
+            unauthenticated: authlimit.unwrap_or(config.limits.unauthenticated_max),
+            unauthenticated_per_address: authlimit
+                .unwrap_or(config.limits.unauthenticated_per_address),
         });
         let supervisor = Supervisor::new(Arc::clone(&meters));
         let world = World {

@@ -53,11 +53,15 @@ impl EventGate {
             .retain(|(written, _)| *written != seq);
     }
 
-    /// Actions that held for their whole time hold no longer.
-    pub(super) fn expire(&mut self, now: Instant) {
+    /// Actions that held for their whole time hold no longer; true when events waited for one.
+    pub(super) fn expire(&mut self, now: Instant) -> bool {
+        let mut waited = false;
         for (_, gate) in &mut self.nodes {
+            let before = gate.written.len();
             gate.written.retain(|(_, opens)| *opens > now);
+            waited |= gate.written.len() < before && !gate.held.is_empty();
         }
+        waited
     }
 
     /// When the next action stops holding, while an event waits for it.

@@ -7,7 +7,7 @@
 use std::collections::VecDeque;
 
 use ami_access::{Authorized, Cost};
-use ami_proto::Action;
+use ami_proto::{Action, Slices};
 use bytes::Bytes;
 use smallvec::SmallVec;
 
@@ -27,7 +27,15 @@ pub(super) enum Work {
         node: NodeId,
         cost: Cost,
         state: NodeWork,
+        parts: VecDeque<Part>,
     },
+}
+
+/// A part of a node's answer.
+#[derive(Debug)]
+pub(super) struct Part {
+    pub(super) bytes: Slices,
+    pub(super) last: bool,
 }
 
 /// Where an action for a node is.
@@ -85,6 +93,7 @@ impl WorkLine {
             node,
             cost,
             state,
+            parts: VecDeque::new(),
         });
     }
 
@@ -96,17 +105,42 @@ impl WorkLine {
         }
     }
 
-    /// The node's action is finished.
-    pub(super) fn finish(&mut self, seq: ActionSeq) {
-        self.work
-            .retain(|work| !matches!(work, Work::Node { seq: other, .. } if *other == seq));
+    /// Takes a part of a node's answer in. It comes back from [`WorkLine::release`] when its turn has come: a
+    /// refusal can be known before the answers of the actions ahead of it.
+    pub(super) fn answer(&mut self, seq: ActionSeq, part: Part) {
+        let awaited = self.work.iter_mut().find_map(|work| match work {
+            Work::Node {
+                seq: other, parts, ..
+            } if *other == seq => Some(parts),
+            Work::Node { .. } | Work::Ready(_) | Work::Local(_) => None,
+        });
+        if let Some(parts) = awaited {
+            parts.push_back(part);
+        }
     }
 
-    /// Whether this action is still awaited.
-    pub(super) fn awaits(&self, seq: ActionSeq) -> bool {
-        self.work
-            .iter()
-            .any(|work| matches!(work, Work::Node { seq: other, .. } if *other == seq))
+    /// The next part of an answer that nothing ahead holds back. A last part ends its action.
+    pub(super) fn release(&mut self) -> Option<(NodeId, ActionSeq, Part)> {
+        let mut ahead: SmallVec<[NodeId; 4]> = SmallVec::new();
+        for index in 0..self.work.len() {
+            let Some(Work::Node {
+                seq, node, parts, ..
+            }) = self.work.get_mut(index)
+            else {
+                return None;
+            };
+            let (seq, node) = (*seq, *node);
+            if !ahead.contains(&node)
+                && let Some(part) = parts.pop_front()
+            {
+                if part.last {
+                    self.work.remove(index);
+                }
+                return Some((node, seq, part));
+            }
+            ahead.push(node);
+        }
+        None
     }
 
     /// Takes every action whose turn has come.
@@ -120,6 +154,7 @@ impl WorkLine {
                 node,
                 cost,
                 state,
+                ..
             } = work
             else {
                 local_ahead = true;

@@ -7,7 +7,7 @@ use ami_proto::encode::{error, success};
 use ami_proto::{Action, ClientActionId, ResponseBuilder};
 use bytes::Bytes;
 
-use super::session::{Phase, Session};
+use super::session::{Phase, Session, SessionNote};
 use super::surroundings::Surroundings;
 
 /// An action that is answered here, with what it needs when its turn comes.
@@ -57,12 +57,31 @@ impl LocalAction {
     }
 }
 
+impl LocalAction {
+    /// The action's name in the table; one that is not offered counts as another.
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Ping { .. } => "Ping",
+            Self::Events { .. } => "Events",
+            Self::ListCommands { .. } => "ListCommands",
+            Self::Logoff { .. } => "Logoff",
+            Self::Login { .. } => "Login",
+            Self::Challenge { .. } => "Challenge",
+            Self::Unsupported { .. } => "other",
+        }
+    }
+}
+
 impl Session {
     /// Runs a local action whose turn has come.
     pub(super) fn run_local(&mut self, action: LocalAction, surroundings: &impl Surroundings) {
+        self.note(SessionNote::AnsweredHere(action.name()));
         match action {
             LocalAction::Ping { id } => self.write(pong(id.as_ref(), surroundings)),
-            LocalAction::Events { id, mask } => self.change_events(id.as_ref(), &mask),
+            LocalAction::Events { id, mask } => {
+                let broken = surroundings.accounts().general().broken_events_action;
+                self.change_events(id.as_ref(), &mask, broken);
+            }
             LocalAction::ListCommands { id } => {
                 let Phase::Open(login) = &self.phase else {
                     return;

@@ -16,10 +16,10 @@ use bytes::{Bytes, BytesMut};
 use smallvec::smallvec;
 
 use super::gate::EventGate;
-use super::line::{Work, WorkLine};
+use super::line::{Part, Work, WorkLine};
 use super::login::Refusing;
 use super::surroundings::Surroundings;
-use crate::ids::{NodeId, SessionId};
+use crate::ids::{ActionSeq, NodeId, SessionId};
 use crate::mail::Mail;
 use crate::upstream::Submission;
 use crate::view::View;
@@ -149,6 +149,10 @@ pub enum SessionNote {
     },
     /// An event was not in the mask any more when its turn came.
     EventDiscarded,
+    /// An action was answered here.
+    AnsweredHere(&'static str),
+    /// Events were given out before the answer of the session's own action, because it took too long.
+    GateTimedOut,
 }
 
 /// What is known of a session that is logged in.
@@ -290,23 +294,15 @@ impl Session {
                 last,
                 list,
             } => {
-                if !self.line.awaits(seq) {
+                if matches!(self.phase, Phase::Ended) {
                     return;
                 }
                 if list && !last {
                     self.gate
                         .extend(node, seq, now + self.settings.list_deadline);
                 }
-                self.effects.push_back(SessionEffect::Write {
-                    bytes,
-                    event: false,
-                });
-                if last {
-                    self.line.finish(seq);
-                    self.gate.open(node, seq);
-                    self.pass_events();
-                    self.advance(surroundings, now);
-                }
+                self.line.answer(seq, Part { bytes, last });
+                self.advance(surroundings, now);
             }
             Mail::Event(event) => {
                 if let Some(event) = self.gate.admit(event) {
@@ -321,7 +317,9 @@ impl Session {
 
     /// Time has reached [`Session::poll_timeout`].
     pub fn handle_timeout(&mut self, surroundings: &impl Surroundings, now: Instant) {
-        self.gate.expire(now);
+        if self.gate.expire(now) {
+            self.note(SessionNote::GateTimedOut);
+        }
         self.pass_events();
         match &self.phase {
             Phase::Unauthenticated { until } if *until <= now => self.end(EndReason::AuthTimeout),
@@ -371,21 +369,39 @@ impl Session {
 
     /// Runs what is at the front and answered here, then starts what may start.
     pub(super) fn advance(&mut self, surroundings: &impl Surroundings, now: Instant) {
-        while let Some(work) = self.line.take_local() {
-            match work {
-                Work::Ready(bytes) => self.write(bytes),
-                Work::Local(action) => self.run_local(action, surroundings),
-                Work::Node { .. } => {}
+        while !matches!(self.phase, Phase::Ended) {
+            match self.line.take_local() {
+                Some(Work::Ready(bytes)) => self.write(bytes),
+                Some(Work::Local(action)) => self.run_local(action, surroundings),
+                Some(Work::Node { .. }) | None => {
+                    let Some((node, seq, part)) = self.line.release() else {
+                        break;
+                    };
+                    self.give_part(node, seq, part);
+                }
             }
-            if matches!(self.phase, Phase::Ended) {
-                return;
-            }
+        }
+        if matches!(self.phase, Phase::Ended) {
+            return;
         }
         self.start_work(now);
         if self.line.is_empty()
             && let Some(reason) = self.ending
         {
             self.end(reason);
+        }
+    }
+
+    fn give_part(&mut self, node: NodeId, seq: ActionSeq, part: Part) {
+        if !part.bytes.is_empty() {
+            self.effects.push_back(SessionEffect::Write {
+                bytes: part.bytes,
+                event: false,
+            });
+        }
+        if part.last {
+            self.gate.open(node, seq);
+            self.pass_events();
         }
     }
 

@@ -222,7 +222,7 @@ impl<R: Clone> Node<R> {
         });
         match self.encode(&submission, key) {
             Ok(bytes) => self.queue_on_lane(submission, key, id, bytes, now),
-            Err(_) => self.unencodable(submission, key),
+            Err(problem) => self.unencodable(submission, key, &problem),
         }
     }
 
@@ -288,13 +288,16 @@ impl<R: Clone> Node<R> {
         }
     }
 
-    /// Nothing that passed the decoder's limits comes here; still, such an action ends with an answer.
-    fn unencodable(&mut self, submission: Submission<R>, key: PendingKey) {
+    /// A lone CR is data to Asterisk's reader, but a line end to others who may see it: it never goes up.
+    fn unencodable(&mut self, submission: Submission<R>, key: PendingKey, problem: &EncodeError) {
         if let Some(pending) = self.pending.remove(key) {
             self.release_turn(&pending.owner);
         }
         let action_id = submission.action.action().action_id();
-        let bytes = error(action_id.as_ref(), "Failed to parse message: line too long");
+        let bytes = error(
+            action_id.as_ref(),
+            format!("Failed to parse message: {problem}"),
+        );
         self.effects.push_back(NodeEffect::Deliver(
             submission.reply_to,
             Mail::Reply {

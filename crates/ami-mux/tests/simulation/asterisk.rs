@@ -66,11 +66,6 @@ impl Asterisk {
         self.connections.remove(&lane);
     }
 
-    pub(crate) fn drop_all(&mut self) {
-        self.connections.clear();
-        self.later.clear();
-    }
-
     /// The socket's buffer takes bytes also while the process is frozen.
     pub(crate) fn input(&mut self, lane: LaneId, bytes: &[u8]) {
         if let Some(connection) = self.connections.get_mut(&lane) {

@@ -295,6 +295,8 @@ impl Driver {
         }
         let events =
             self.outbound.event_bytes() + self.session.held_event_bytes() + self.backlog.events;
+        self.journal
+            .waiting(events + self.outbound.reply_bytes() + self.backlog.replies);
         self.inbox
             .set_drained(events, self.outbound.reply_bytes() + self.backlog.replies);
     }

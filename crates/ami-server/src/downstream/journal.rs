@@ -17,6 +17,14 @@ pub(crate) struct Journal {
     listener: Arc<str>,
     meters: Arc<Meters>,
     account: Option<String>,
+    /// Bytes that the gauge of all outbound queues counts for this session.
+    waiting: usize,
+}
+
+impl Drop for Journal {
+    fn drop(&mut self) {
+        self.meters.outbound_released(self.waiting);
+    }
 }
 
 impl Journal {
@@ -27,6 +35,7 @@ impl Journal {
             listener,
             meters,
             account: None,
+            waiting: 0,
         }
     }
 
@@ -48,6 +57,8 @@ impl Journal {
                 let user = self.account.as_deref().unwrap_or_default();
                 tracing::debug!(%session, user, action, message, "action refused");
             }
+            SessionNote::AnsweredHere(action) => self.meters.action_local(action),
+            SessionNote::GateTimedOut => self.meters.event_gate_timed_out(),
             SessionNote::EventDiscarded => self.meters.events_dropped(DropReason::Revoked, 1),
         }
     }
@@ -76,6 +87,16 @@ impl Journal {
     pub(crate) fn read(&self, count: usize) {
         self.meters
             .bytes_in(u64::try_from(count).unwrap_or(u64::MAX));
+    }
+
+    /// So many bytes were taken from the inbox and are not written yet.
+    pub(crate) fn waiting(&mut self, bytes: usize) {
+        if bytes > self.waiting {
+            self.meters.outbound_queued(bytes - self.waiting);
+        } else if bytes < self.waiting {
+            self.meters.outbound_released(self.waiting - bytes);
+        }
+        self.waiting = bytes;
     }
 
     pub(crate) fn dropped(&self, count: u64) {

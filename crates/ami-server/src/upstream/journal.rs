@@ -14,6 +14,8 @@ pub(crate) struct Journal {
     node: Arc<str>,
     meters: NodeMeters,
     figures: NodeFigures,
+    /// Why the node was down when it was last said.
+    last_reason: String,
 }
 
 impl Journal {
@@ -22,14 +24,24 @@ impl Journal {
             node,
             meters,
             figures: NodeFigures::default(),
+            last_reason: String::new(),
         }
     }
 
     pub(crate) fn note(&mut self, note: NodeNote) {
-        let node = &*self.node;
+        let node = &*Arc::clone(&self.node);
         match note {
-            NodeNote::Up { version } => tracing::info!(node, version, "node is up"),
-            NodeNote::Down { reason } => tracing::warn!(node, reason, "node is down"),
+            NodeNote::Up { version } => {
+                self.last_reason.clear();
+                tracing::info!(node, version, "node is up");
+            }
+            NodeNote::Down { reason } if self.last_reason == reason => {
+                tracing::debug!(node, reason, "node is still down");
+            }
+            NodeNote::Down { reason } => {
+                tracing::warn!(node, reason, "node is down");
+                self.last_reason = reason;
+            }
             NodeNote::LaneLost { reason } => tracing::warn!(node, reason, "action lane lost"),
             NodeNote::Shortcoming(text) => {
                 tracing::warn!(node, text, "upstream account is not enough");
@@ -65,7 +77,7 @@ impl Journal {
 
     pub(crate) fn connect_failed(&self, error: &ConnectError) {
         self.meters.connect_failed(error.step());
-        tracing::warn!(node = &*self.node, %error, "cannot connect");
+        tracing::debug!(node = &*self.node, %error, "cannot connect");
     }
 
     pub(crate) fn reconnecting(&self, role: LaneRole, attempt: u32, delay: Duration) {

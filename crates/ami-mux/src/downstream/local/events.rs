@@ -6,13 +6,17 @@ use ami_proto::{ClassSet, ClientActionId, EventMask, ResponseBuilder, parse_even
 use crate::downstream::session::{Phase, Session, SessionEffect};
 
 impl Session {
+    /// With `broken` (`brokeneventsaction = yes`) an invalid mask and exactly all classes get no reply.
+    ///
     /// Replies `On` whenever something was asked for, even if nothing of it may be read, as Asterisk does.
     pub(in crate::downstream) fn change_events(
         &mut self,
         id: Option<&ClientActionId>,
         mask: &[u8],
+        broken: bool,
     ) {
         let asked = match parse_event_mask(mask) {
+            EventMask::Invalid if broken => return,
             EventMask::Invalid => {
                 self.write(error(id, "Invalid event mask"));
                 return;
@@ -27,6 +31,9 @@ impl Session {
         login.interest = login.principal.account().read.intersection(asked);
         let interest = login.interest;
         self.effects.push_back(SessionEffect::Interest(interest));
+        if broken && asked == ClassSet::ALL {
+            return;
+        }
         let state = if asked.is_empty() { "Off" } else { "On" };
         let reply = ResponseBuilder::new("Success")
             .action_id(id)
