@@ -206,9 +206,17 @@ impl Session {
             .label
             .as_deref()
             .map_or_else(|| Arc::clone(&self.settings.label), Into::into);
+        let several = view.single().is_none();
         let login = Login {
+            strip: if several {
+                Arc::clone(&self.settings.select)
+            } else {
+                Arc::from([])
+            },
+            variables: account.variable_headers().collect(),
+            no_variables: Arc::from([]),
             interest: account.read.intersection(asked),
-            label: view.single().is_none().then_some(label),
+            label: several.then_some(label),
             view,
             principal,
         };

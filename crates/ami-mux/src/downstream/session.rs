@@ -163,6 +163,11 @@ pub(super) struct Login {
     /// What the client asked for, within what it may read.
     pub(super) interest: ClassSet,
     pub(super) label: Option<Arc<str>>,
+    /// Headers that choose a node, and so do not go up; none on a session of one node.
+    pub(super) strip: Arc<[String]>,
+    /// The account's variables, for its Originates.
+    pub(super) variables: Arc<[String]>,
+    pub(super) no_variables: Arc<[String]>,
 }
 
 /// Where a session is in its life.
@@ -410,12 +415,6 @@ impl Session {
             return;
         };
         let label = login.label.clone();
-        let strip: Arc<[String]> = if label.is_some() {
-            Arc::clone(&self.settings.select)
-        } else {
-            Arc::from([])
-        };
-        let variables: Arc<[String]> = login.principal.account().setvars.clone().into();
         for start in self.line.start() {
             let originates = start
                 .action
@@ -429,12 +428,12 @@ impl Session {
                 action: start.action,
                 cost: start.cost,
                 label: label.clone(),
-                strip: Arc::clone(&strip),
-                variables: if originates {
-                    Arc::clone(&variables)
+                strip: Arc::clone(&login.strip),
+                variables: Arc::clone(if originates {
+                    &login.variables
                 } else {
-                    Arc::from([])
-                },
+                    &login.no_variables
+                }),
                 deadline: now + self.settings.action_deadline,
             };
             self.effects

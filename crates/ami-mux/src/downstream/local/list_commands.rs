@@ -14,7 +14,10 @@ use crate::downstream::session::Login;
 /// built-in table.
 pub(super) fn reply(id: Option<&ClientActionId>, login: &Login, directory: &Directory) -> Bytes {
     let write = login.principal.account().write;
-    let may = |classes: ClassSet| classes.is_empty() || write.intersects(classes);
+    let rights = &login.principal.account().actions;
+    let may = |name: &str, classes: ClassSet| {
+        rights.permit(name) && (classes.is_empty() || write.intersects(classes))
+    };
     let mut lines: BTreeMap<String, (String, Vec<u8>)> = BTreeMap::new();
     let entries = login
         .view
@@ -26,7 +29,7 @@ pub(super) fn reply(id: Option<&ClientActionId>, login: &Login, directory: &Dire
             .status
             .learned
             .iter()
-            .filter(|action| may(action.classes()))
+            .filter(|action| may(action.name(), action.classes()))
         {
             let name = action.name().to_owned();
             lines
@@ -35,7 +38,10 @@ pub(super) fn reply(id: Option<&ClientActionId>, login: &Login, directory: &Dire
         }
     }
     if lines.is_empty() {
-        for spec in builtin_all().iter().filter(|spec| may(spec.classes)) {
+        for spec in builtin_all()
+            .iter()
+            .filter(|spec| may(spec.name, spec.classes))
+        {
             let text = format!("(Priv: {})", spec.classes.render()).into_bytes();
             lines.insert(spec.name.to_ascii_lowercase(), (spec.name.to_owned(), text));
         }
