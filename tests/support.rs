@@ -1,5 +1,7 @@
 //! Starting amiplex in front of nodes, and finding the real Asterisks.
 
+pub(crate) mod watch;
+
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
