@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
-use ami_sim::SimClient;
+use ami_proto::Frame;
+use ami_sim::{SimAccount, SimClient, SimNode, SimOptions};
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
@@ -41,6 +42,36 @@ pub fn asterisk(name: &str) -> NodeSpec {
         address,
         more,
     }
+}
+
+/// A simulated node that amiplex can log in to.
+pub fn simulation(name: &str) -> SimOptions {
+    SimOptions::new(name).account(SimAccount::admin("amiplex", "amiplex-secret"))
+}
+
+/// How amiplex finds a simulated node.
+pub fn simulated(node: &SimNode) -> NodeSpec {
+    at_address(node.name(), node.address())
+}
+
+/// A node that is whatever listens at `address`.
+pub fn at_address(name: &str, address: SocketAddr) -> NodeSpec {
+    NodeSpec {
+        name: name.to_owned(),
+        address,
+        more: "backoff = { min = \"10ms\", max = \"100ms\" }\n".to_owned(),
+    }
+}
+
+/// A header of a message as text, empty when it is missing.
+pub fn header(frame: &Frame, name: &str) -> String {
+    String::from_utf8_lossy(frame.header(name).unwrap_or_default()).into_owned()
+}
+
+/// The last header line of a message.
+pub fn last_line(frame: &Frame) -> String {
+    let line = frame.lines().last().map(|line| line.raw.to_vec());
+    String::from_utf8_lossy(&line.unwrap_or_default()).into_owned()
 }
 
 fn variable(name: &str) -> String {
@@ -100,7 +131,28 @@ impl Setup {
         self
     }
 
-    fn write(&self, directory: &Path) -> PathBuf {
+    /// More lines of the section of every node.
+    pub fn nodes_more(mut self, lines: &str) -> Self {
+        for node in &mut self.nodes {
+            node.more.push_str(lines);
+        }
+        self
+    }
+
+    /// One more listener.
+    pub fn listener(mut self, name: &str, lines: &str) -> Self {
+        self.listeners.push((name.to_owned(), lines.to_owned()));
+        self
+    }
+
+    /// Other accounts.
+    pub fn accounts(mut self, manager_conf: &str) -> Self {
+        manager_conf.clone_into(&mut self.manager_conf);
+        self
+    }
+
+    /// Writes the configuration; the path of `amiplex.toml`.
+    pub fn write(&self, directory: &Path) -> PathBuf {
         let mut text = "[server]\nmanager_conf = \"manager.conf\"\nacl_conf = \"acl.conf\"\ndrain_timeout = \"2s\"\n[log]\nformat = \"json\"\nlevel = \"info\"\n".to_owned();
         text.push_str(&self.more);
         for (index, (name, more)) in self.listeners.iter().enumerate() {
@@ -172,6 +224,21 @@ impl Setup {
         amiplex.read_addresses();
         amiplex
     }
+}
+
+/// Runs amiplex to its end with these arguments: exit code, and all that it wrote.
+pub async fn run_amiplex(arguments: &[&str]) -> (i32, String) {
+    let running = Command::new(env!("CARGO_BIN_EXE_amiplex"))
+        .args(arguments)
+        .kill_on_drop(true)
+        .output();
+    let output = timeout(PATIENCE, running)
+        .await
+        .expect("ends")
+        .expect("amiplex starts");
+    let mut text = String::from_utf8_lossy(&output.stdout).into_owned();
+    text.push_str(&String::from_utf8_lossy(&output.stderr));
+    (output.status.code().expect("not killed"), text)
 }
 
 fn collect(
@@ -252,6 +319,17 @@ impl Amiplex {
             "never logged {count} times: {text}\n{}",
             self.log().join("\n")
         );
+    }
+
+    /// Sends it a signal, such as `TERM`.
+    pub async fn signal(&self, name: &str) {
+        let status = Command::new("kill")
+            .arg(format!("-{name}"))
+            .arg(self.pid().to_string())
+            .status()
+            .await
+            .expect("kill starts");
+        assert!(status.success(), "SIG{name} is delivered");
     }
 
     /// Process id, for signals and figures.
