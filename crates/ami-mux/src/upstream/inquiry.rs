@@ -158,6 +158,14 @@ fn account_shortcomings(user: &str, frame: &Frame) -> Vec<String> {
              amiplex needs write = all"
         )];
     }
+    if !frame
+        .lines()
+        .any(|line| line.name.is_some_and(|name| name.starts_with(b"Category-")))
+    {
+        return vec![format!(
+            "account {user} has no section in the node's manager.conf, so its limits are not known"
+        )];
+    }
     let mut option = AccountOptions::NOTHING;
     for line in frame.lines() {
         if line.name.is_some_and(|name| name.starts_with(b"Line-")) {

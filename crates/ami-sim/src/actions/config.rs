@@ -4,6 +4,7 @@ use super::{Outcome, Turn, reply};
 use crate::classes::SYSTEM;
 use crate::clock::Clock;
 use crate::message::Message;
+use crate::options::SimAccount;
 
 pub(super) fn core_status(turn: &mut Turn<'_>) -> Outcome {
     let (date, time) = Clock::date_and_time(turn.world.clock.epoch());
@@ -174,23 +175,42 @@ pub(super) fn presence_state_list(turn: &mut Turn<'_>) -> Outcome {
     turn.list(text, Vec::new(), "PresenceStateListComplete", &[])
 }
 
-/// Refuses what lies outside the configuration directory, and shows an invented file otherwise.
+/// manager.conf alone can be read, and of it what describes an account.
 pub(super) fn get_config(turn: &mut Turn<'_>) -> Outcome {
-    let file = turn.text("Filename");
+    let (file, category) = (turn.text("Filename"), turn.text("Category"));
     if file.is_empty() {
         return turn.error("Filename not specified");
     }
     if file.contains('/') {
         return turn.error("File requires escalated privileges");
     }
-    if !file.to_ascii_lowercase().ends_with(".conf") {
+    if file != "manager.conf" {
         return turn.error("Config file not found");
     }
-    reply(
-        turn.success()
-            .header("Category-000000", "general")
-            .header("Line-000000-000000", "enabled=yes"),
-    )
+    let wanted = |account: &&SimAccount| category.is_empty() || account.user == category;
+    let accounts: Vec<SimAccount> = turn
+        .options
+        .accounts
+        .iter()
+        .filter(wanted)
+        .cloned()
+        .collect();
+    let mut message = turn.success();
+    for (index, account) in accounts.iter().enumerate() {
+        message = message.header(&format!("Category-{index:06}"), &account.user);
+        let multiple = if account.multiple_login { "yes" } else { "no" };
+        let lines = [
+            format!("secret={}", account.secret),
+            format!("read={}", account.read.render()),
+            format!("write={}", account.write.render()),
+            "writetimeout=5000".to_owned(),
+            format!("allowmultiplelogin={multiple}"),
+        ];
+        for (line, text) in lines.iter().enumerate() {
+            message = message.header(&format!("Line-{index:06}-{line:06}"), text);
+        }
+    }
+    reply(message)
 }
 
 pub(super) fn message_send(turn: &mut Turn<'_>) -> Outcome {
