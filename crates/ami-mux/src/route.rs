@@ -32,6 +32,23 @@ pub struct RoutePolicy<'a> {
 }
 
 /// Decides where `action` goes.
+///
+/// ```
+/// # use ami_access::Authorized;
+/// # use ami_mux::{Directory, Route, RoutePolicy, route};
+/// fn send(action: &Authorized<ami_proto::Action>, nodes: &Directory, policy: &RoutePolicy<'_>) -> Route {
+///     route(action, nodes, policy)
+/// }
+/// ```
+///
+/// What was not authorised cannot be routed:
+///
+/// ```compile_fail,E0308
+/// # use ami_mux::{Directory, Route, RoutePolicy, route};
+/// fn send(action: &ami_proto::Action, nodes: &Directory, policy: &RoutePolicy<'_>) -> Route {
+///     route(action, nodes, policy)
+/// }
+/// ```
 pub fn route(
     action: &Authorized<Action>,
     directory: &Directory,

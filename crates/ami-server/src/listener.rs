@@ -117,18 +117,26 @@ async fn connection(
     }
     let transport = match tls {
         None => Transport::plain(stream),
-        Some(acceptor) => match timeout(settings.auth_timeout, acceptor.accept(stream)).await {
-            Ok(Ok(stream)) => Transport::tls_server(stream),
-            Ok(Err(error)) => {
-                tracing::debug!(session = %start.id, %error, "TLS handshake failed");
-                world.meters.session_closed(CloseReason::TlsHandshake);
-                return;
+        Some(acceptor) => {
+            let handshake = timeout(settings.auth_timeout, acceptor.accept(stream));
+            let done = tokio::select! {
+                () = supervisor.draining().cancelled() => return,
+                done = handshake => done,
+            };
+            match done {
+                Ok(Ok(stream)) => Transport::tls_server(stream),
+                Ok(Err(error)) => {
+                    tracing::debug!(session = %start.id, %error, "TLS handshake failed");
+                    world.meters.session_closed(CloseReason::TlsHandshake);
+                    return;
+                }
+                Err(late) => {
+                    tracing::debug!(session = %start.id, %late, "TLS handshake not completed");
+                    world.meters.session_closed(CloseReason::TlsHandshake);
+                    return;
+                }
             }
-            Err(_) => {
-                world.meters.session_closed(CloseReason::TlsHandshake);
-                return;
-            }
-        },
+        }
     };
     let connection = Connection {
         start,

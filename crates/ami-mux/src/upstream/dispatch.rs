@@ -186,9 +186,11 @@ impl<R: Clone> Node<R> {
     }
 
     fn write(&mut self, submission: Submission<R>, id: LaneId, now: Instant) {
+        // An asynchronous Originate is answered at once: its own time is that of its event.
         let own_time = submission
             .action
             .own_time()
+            .filter(|_| !submission.action.is_async_originate())
             .map_or(self.settings.action_deadline, |own| {
                 (own + NodeSettings::OWN_TIME_MARGIN).max(self.settings.action_deadline)
             });
