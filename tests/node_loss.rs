@@ -293,7 +293,11 @@ async fn a_late_answer_and_a_second_answer_reach_nobody() {
             .action(&["Action: CoreSettings", &id])
             .await
             .expect("answered");
-        assert!(answer.header("AMIversion").is_some(), "{:?}", answer.bytes());
+        assert!(
+            answer.header("AMIversion").is_some(),
+            "{:?}",
+            answer.bytes()
+        );
     }
     client.action(&["Action: Ping"]).await.expect("answered");
     let strays = client.take_waiting();

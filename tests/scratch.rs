@@ -1,0 +1,348 @@
+//! A real Asterisk that is killed, frozen, stopped and started again: what its clients are told, and what it has really done.
+//!
+//! These tests have the scratch instance to themselves and run one at a time.
+
+use std::time::Duration;
+
+use ami_proto::{Frame, FrameKind};
+use ami_sim::{ClientError, SimClient};
+
+use crate::support::{Amiplex, Setup, asterisk, control_asterisk, header, last_line};
+
+/// An Asterisk takes its time to start.
+const START: Duration = Duration::from_secs(50);
+
+/// The scratch instance, running, and another node beside it.
+async fn setup() -> Setup {
+    control_asterisk("up", "pbx3").await;
+    Setup::new(vec![asterisk("pbx1"), asterisk("pbx3")])
+}
+
+/// A client of the scratch instance itself.
+async fn observer() -> SimClient {
+    let mut client = SimClient::connect(asterisk("pbx3").address)
+        .await
+        .expect("greeted");
+    client.login("admin", "adminpw").await.expect("logged in");
+    client
+}
+
+async fn patient(amiplex: &Amiplex, listener: &str) -> SimClient {
+    let mut client = amiplex.login(listener, "admin", "adminpw").await;
+    client.set_patience(START);
+    client
+}
+
+fn told(frame: &Frame) -> (String, String) {
+    (header(frame, "Message"), last_line(frame))
+}
+
+fn down(end: &str, outcome: &str) -> (String, String) {
+    (
+        format!("Node pbx3 is down, {end}"),
+        format!("Outcome: {outcome}"),
+    )
+}
+
+/// A call that rings until somebody gives up, made in the way that blocks its session.
+async fn ring(client: &mut SimClient, observer: &mut SimClient) {
+    client
+        .send(&[
+            "Action: Originate",
+            "Node: pbx3",
+            "Channel: Local/deaf@callee/n",
+            "Application: Wait",
+            "Timeout: 30000",
+            "ActionID: call",
+        ])
+        .await
+        .expect("sent");
+    observer
+        .next_where("the ringing", |frame| {
+            frame.event_name() == Some(b"Newexten") && header(frame, "Exten") == "deaf"
+        })
+        .await
+        .expect("it rings");
+}
+
+#[tokio::test]
+async fn killed_with_actions_in_flight_each_is_answered_at_once_and_a_new_life_is_announced() {
+    let amiplex = setup().await.start().await;
+    let mut observer = observer().await;
+    let mut client = patient(&amiplex, "all").await;
+    ring(&mut client, &mut observer).await;
+    for id in ["second", "third", "fourth"] {
+        let id = format!("ActionID: {id}");
+        client
+            .send(&["Action: CoreStatus", "Node: pbx3", &id])
+            .await
+            .expect("sent");
+    }
+    control_asterisk("kill", "pbx3").await;
+    let answer = client.response("call").await.expect("answered");
+    assert_eq!(told(&answer), down("outcome unknown", "unknown"));
+    for id in ["second", "third", "fourth"] {
+        let told = told(&client.response(id).await.expect("answered"));
+        // Whether a byte left for the dying node is a matter of microseconds; what is claimed is true either way.
+        let ends = [
+            down("action not sent", "not-sent"),
+            down("outcome unknown", "unknown"),
+        ];
+        assert!(ends.contains(&told), "{told:?}");
+    }
+    let event = client.next_event("NodeDown").await.expect("told");
+    assert_eq!(header(&event, "Node"), "pbx3");
+    let answer = client
+        .action(&["Action: CoreStatus", "Node: pbx3"])
+        .await
+        .expect("told");
+    assert_eq!(told(&answer), down("action not sent", "not-sent"));
+    let answer = client
+        .action(&["Action: CoreStatus", "Node: pbx1"])
+        .await
+        .expect("answered");
+    assert_eq!(
+        answer.response(),
+        Some(&b"Success"[..]),
+        "pbx1 is as it was"
+    );
+    let strays = client.take_waiting();
+    assert!(
+        !strays
+            .iter()
+            .any(|frame| frame.kind() == FrameKind::Response),
+        "{strays:?}"
+    );
+
+    control_asterisk("up", "pbx3").await;
+    let event = client.next_event("NodeUp").await.expect("told");
+    assert_eq!(header(&event, "Node"), "pbx3");
+    let booted = |frame: &Frame| {
+        frame.event_name() == Some(b"FullyBooted") && frame.header("Node") == Some(b"pbx3")
+    };
+    client
+        .next_where("the FullyBooted", booted)
+        .await
+        .expect("told");
+    let answer = client
+        .action(&["Action: CoreStatus", "Node: pbx3"])
+        .await
+        .expect("answered");
+    assert_eq!(answer.response(), Some(&b"Success"[..]));
+    let answer = client
+        .action(&[
+            "Action: UserEvent",
+            "Node: pbx3",
+            "UserEvent: Again",
+            "ActionID: ue",
+        ])
+        .await
+        .expect("answered");
+    assert_eq!(answer.response(), Some(&b"Success"[..]));
+    let again = |frame: &Frame| header(frame, "UserEvent") == "Again";
+    let event = client
+        .next_where("its own event", again)
+        .await
+        .expect("shown");
+    assert_eq!(last_line(&event), "Node: pbx3");
+}
+
+#[tokio::test]
+async fn a_single_node_session_is_closed_kept_or_refused_as_configured() {
+    let amiplex = setup()
+        .await
+        .listener("keep", "node = \"pbx3\"\non_node_loss = \"keep\"\n")
+        .listener("refuse", "node = \"pbx3\"\non_node_loss = \"refuse\"\n")
+        .start()
+        .await;
+    let mut observer = observer().await;
+    let mut closed = patient(&amiplex, "pbx3").await;
+    let mut refused = patient(&amiplex, "refuse").await;
+    let mut kept = patient(&amiplex, "keep").await;
+    ring(&mut closed, &mut observer).await;
+    control_asterisk("kill", "pbx3").await;
+    closed.closed().await.expect("closed when all is answered");
+    let frames = closed.take_waiting();
+    let answers: Vec<_> = frames
+        .iter()
+        .filter(|frame| frame.kind() == FrameKind::Response)
+        .collect();
+    assert_eq!(answers.len(), 1, "{answers:?}");
+    assert_eq!(told(answers[0]), down("outcome unknown", "unknown"));
+    refused.closed().await.expect("closed");
+    match SimClient::connect(amiplex.address("refuse")).await {
+        Err(ClientError::Closed) => {}
+        other => panic!("not refused: {other:?}"),
+    }
+    let answer = kept.action(&["Action: CoreStatus"]).await.expect("told");
+    assert_eq!(told(&answer), down("action not sent", "not-sent"));
+
+    control_asterisk("up", "pbx3").await;
+    amiplex.wait_for_log("node is up", 3).await;
+    let answer = kept
+        .action(&["Action: CoreStatus"])
+        .await
+        .expect("answered");
+    assert_eq!(answer.response(), Some(&b"Success"[..]));
+    patient(&amiplex, "refuse").await;
+}
+
+/// Undoes a freeze however the test ends.
+struct Frozen;
+
+impl Frozen {
+    async fn freeze() -> Self {
+        control_asterisk("freeze", "pbx3").await;
+        Self
+    }
+
+    async fn thaw(self) {
+        control_asterisk("thaw", "pbx3").await;
+    }
+}
+
+impl Drop for Frozen {
+    fn drop(&mut self) {
+        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/asterisk/thaw");
+        let thawed = std::process::Command::new(script).arg("pbx3").status();
+        assert!(thawed.is_ok_and(|status| status.success()));
+    }
+}
+
+#[tokio::test]
+async fn a_frozen_node_does_once_what_it_was_told_and_its_late_answers_reach_nobody() {
+    let amiplex = setup()
+        .await
+        .more("[limits]\naction_deadline = \"1s\"\n")
+        .start()
+        .await;
+    let mut observer = observer().await;
+    observer.set_patience(START);
+    let mut client = patient(&amiplex, "all").await;
+    // What amiplex itself asks of a node that has come is over when its lane is at rest again.
+    for _ in 0..5 {
+        let answer = client.action(&["Action: CoreStatus", "Node: pbx3"]).await;
+        assert_eq!(answer.expect("answered").response(), Some(&b"Success"[..]));
+    }
+    let frozen = Frozen::freeze().await;
+    let call = [
+        "Action: Originate",
+        "Node: pbx3",
+        "Channel: Local/102@tests/n",
+        "Application: Wait",
+        "Data: 1",
+        "CallerID: frozen <4711>",
+        "Async: true",
+        "ActionID: call",
+    ];
+    client.send(&call).await.expect("sent");
+    let event = [
+        "Action: UserEvent",
+        "Node: pbx3",
+        "UserEvent: Frozen",
+        "ActionID: event",
+    ];
+    client.send(&event).await.expect("sent");
+    for id in ["call", "event"] {
+        let (message, last) = told(&client.response(id).await.expect("answered"));
+        let sent = message == "Deadline passed, outcome unknown" && last == "Outcome: unknown";
+        let held = message == "Deadline passed, action not sent" && last == "Outcome: not-sent";
+        // What was sent first is unknown; what waited behind it may never have left.
+        assert!(sent || (id == "event" && held), "{id}: {message}, {last}");
+    }
+    let answer = client
+        .action(&["Action: CoreStatus", "Node: pbx1"])
+        .await
+        .expect("answered");
+    assert_eq!(
+        answer.response(),
+        Some(&b"Success"[..]),
+        "pbx1 does not wait"
+    );
+    frozen.thaw().await;
+
+    let outcome = |frame: &Frame| {
+        frame.event_name() == Some(b"OriginateResponse") && header(frame, "CallerIDNum") == "4711"
+    };
+    observer
+        .next_where("the outcome of the call", outcome)
+        .await
+        .expect("called once");
+    // Answered over another lane, or over the same one after its late answers.
+    let works = async {
+        loop {
+            let answer = client.action(&["Action: CoreStatus", "Node: pbx3"]).await;
+            if answer.expect("answered").response() == Some(b"Success") {
+                return;
+            }
+        }
+    };
+    tokio::time::timeout(START, works)
+        .await
+        .expect("works again");
+    for _ in 0..2 {
+        observer.action(&["Action: Ping"]).await.expect("answered");
+        client
+            .action(&["Action: CoreStatus", "Node: pbx3"])
+            .await
+            .expect("answered");
+    }
+    let seen = observer.take_waiting();
+    assert_eq!(
+        seen.iter().filter(|frame| outcome(frame)).count(),
+        0,
+        "no second call"
+    );
+    let events = seen
+        .iter()
+        .filter(|frame| header(frame, "UserEvent") == "Frozen");
+    assert!(events.count() <= 1, "nothing is sent twice");
+    let late = client
+        .take_waiting()
+        .into_iter()
+        .filter(|frame| frame.kind() == FrameKind::Response)
+        .collect::<Vec<_>>();
+    assert!(late.is_empty(), "{late:?}");
+}
+
+#[tokio::test]
+async fn a_frozen_node_is_down_after_its_keepalive_and_disturbs_nobody() {
+    let amiplex = setup()
+        .await
+        .nodes_more("keepalive = { interval = \"500ms\", deadline = \"1s\" }\n")
+        .start()
+        .await;
+    let mut client = patient(&amiplex, "all").await;
+    let mut single = patient(&amiplex, "pbx3").await;
+    let frozen = Frozen::freeze().await;
+    let event = client.next_event("NodeDown").await.expect("told");
+    assert_eq!(header(&event, "Node"), "pbx3");
+    assert_eq!(header(&event, "Reason"), "keepalive Ping not answered");
+    single.closed().await.expect("closed");
+    let answer = client
+        .action(&["Action: CoreStatus", "Node: pbx1"])
+        .await
+        .expect("answered");
+    assert_eq!(answer.response(), Some(&b"Success"[..]));
+    frozen.thaw().await;
+    let event = client.next_event("NodeUp").await.expect("told");
+    assert_eq!(header(&event, "Node"), "pbx3");
+    patient(&amiplex, "pbx3").await;
+}
+
+#[tokio::test]
+async fn a_node_that_stops_in_order_says_so_itself() {
+    let amiplex = setup().await.start().await;
+    let mut client = patient(&amiplex, "all").await;
+    control_asterisk("stop", "pbx3").await;
+    let event = client.next_event("Shutdown").await.expect("shown");
+    assert_eq!(last_line(&event), "Node: pbx3");
+    client.next_event("NodeDown").await.expect("told");
+    control_asterisk("up", "pbx3").await;
+    client.next_event("NodeUp").await.expect("told");
+    let answer = client
+        .action(&["Action: CoreStatus", "Node: pbx3"])
+        .await
+        .expect("answered");
+    assert_eq!(answer.response(), Some(&b"Success"[..]));
+}
