@@ -7,3 +7,5 @@ mod support;
 
 mod events;
 mod login;
+mod node_loss;
+mod scratch;
