@@ -8,4 +8,5 @@ mod support;
 mod events;
 mod login;
 mod node_loss;
+mod pipelining;
 mod scratch;
