@@ -8,5 +8,6 @@ mod support;
 mod events;
 mod login;
 mod node_loss;
+mod order;
 mod pipelining;
 mod scratch;
