@@ -6,16 +6,17 @@
 
 mod accept;
 mod dropped;
+mod effect;
 mod gate;
 mod line;
 mod local;
 mod login;
 mod node_loss;
 mod session;
+mod settings;
 mod surroundings;
 
-pub use session::{
-    EndReason, LoginFault, RefusalKind, Session, SessionEffect, SessionNote, SessionSettings,
-    SessionStart,
-};
+pub use effect::{EndReason, LoginFault, RefusalKind, SessionEffect, SessionNote};
+pub use session::Session;
+pub use settings::{SessionSettings, SessionStart};
 pub use surroundings::Surroundings;

@@ -7,18 +7,23 @@
 
 mod async_ids;
 mod dispatch;
+mod effect;
 mod events;
 mod inquiry;
 mod keepalive;
 mod lane;
 mod login;
+mod loss;
 mod node;
 mod pending;
 mod queue;
 mod reply;
 mod settings;
+mod submission;
 mod timers;
 
+pub use effect::{ActionEnd, NodeEffect, NodeFigures, NodeNote};
 pub use lane::{LaneLoss, LaneRole};
-pub use node::{ActionEnd, Node, NodeEffect, NodeFigures, NodeNote, Submission};
+pub use node::Node;
 pub use settings::NodeSettings;
+pub use submission::Submission;

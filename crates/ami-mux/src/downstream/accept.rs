@@ -7,9 +7,10 @@ use ami_proto::encode::error;
 use ami_proto::limits::HEADERS_MAX;
 use ami_proto::{Action, Incoming};
 
+use super::effect::{EndReason, RefusalKind, SessionNote};
 use super::line::Work;
 use super::local::LocalAction;
-use super::session::{EndReason, Login, Phase, RefusalKind, Session, SessionNote};
+use super::session::{Login, Phase, Session};
 use super::surroundings::Surroundings;
 use crate::directory::Directory;
 use crate::route::{Route, RoutePolicy, route};

@@ -7,7 +7,8 @@ use ami_proto::encode::{error, success};
 use ami_proto::{Action, ClientActionId, ResponseBuilder};
 use bytes::Bytes;
 
-use super::session::{Phase, Session, SessionNote};
+use super::effect::SessionNote;
+use super::session::{Phase, Session};
 use super::surroundings::Surroundings;
 
 /// An action that is answered here, with what it needs when its turn comes.

@@ -13,7 +13,8 @@ use ami_proto::{
 };
 use bytes::Bytes;
 
-use super::session::{EndReason, Login, LoginFault, Phase, Session, SessionEffect, SessionNote};
+use super::effect::{EndReason, LoginFault, SessionEffect, SessionNote};
+use super::session::{Login, Phase, Session};
 use super::surroundings::Surroundings;
 use crate::view::View;
 

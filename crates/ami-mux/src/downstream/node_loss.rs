@@ -9,7 +9,8 @@ use ami_access::OnNodeLoss;
 use ami_proto::rewrite::label;
 use ami_proto::{Class, ClassSet, EventBuilder};
 
-use super::session::{EndReason, Login, Phase, Session, SessionEffect};
+use super::effect::{EndReason, SessionEffect};
+use super::session::{Login, Phase, Session};
 use super::surroundings::Surroundings;
 use crate::ids::NodeId;
 

@@ -5,155 +5,25 @@
 //! only if all its classes are in the mask at that moment (I8).
 
 use std::collections::VecDeque;
-use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use ami_access::{Denied, OnNodeLoss, Principal, Refusal};
+use ami_access::{OnNodeLoss, Principal};
 use ami_proto::banner::greeting;
-use ami_proto::{ActionDecoder, AmiVersion, ClassSet, Slices};
+use ami_proto::{ActionDecoder, AmiVersion, ClassSet};
 use bytes::{Bytes, BytesMut};
 use smallvec::smallvec;
 
+use super::effect::{EndReason, SessionEffect, SessionNote};
 use super::gate::EventGate;
 use super::line::{Part, Work, WorkLine};
 use super::login::Refusing;
+use super::settings::{SessionSettings, SessionStart};
 use super::surroundings::Surroundings;
-use crate::ids::{ActionSeq, NodeId, SessionId};
+use crate::ids::{ActionSeq, NodeId};
 use crate::mail::Mail;
 use crate::upstream::Submission;
 use crate::view::View;
-
-/// Limits and names that hold for every session of a listener.
-#[derive(Clone, Debug)]
-pub struct SessionSettings {
-    /// Accepted and unfinished actions, at most; further ones wait in the client's socket.
-    pub inflight_max: usize,
-    /// Deadline of an action, from its turn to its writing and again to its answer.
-    pub action_deadline: Duration,
-    /// How long a list holds the events of its node.
-    pub list_deadline: Duration,
-    /// How long any other action holds them.
-    pub event_hold_max: Duration,
-    /// Until then a client must have logged in.
-    pub auth_timeout: Duration,
-    /// Name of the label header of events, on sessions of several nodes.
-    pub label: Arc<str>,
-    /// Names of the headers that choose a node.
-    pub select: Arc<[String]>,
-    /// The node that the listener is bound to.
-    pub node: Option<NodeId>,
-    /// A configured greeting version.
-    pub greeting_version: Option<AmiVersion>,
-    /// The listener's rule for single-node sessions whose node is lost.
-    pub on_node_loss: OnNodeLoss,
-}
-
-/// Who connected.
-#[derive(Clone, Copy, Debug)]
-pub struct SessionStart {
-    /// Its id.
-    pub id: SessionId,
-    /// Its address.
-    pub peer: IpAddr,
-}
-
-/// Why a session ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum EndReason {
-    /// The client said Logoff.
-    Logoff,
-    /// The client closed its side, and everything it sent before is answered.
-    PeerClosed,
-    /// No login in time.
-    AuthTimeout,
-    /// Wrong credentials.
-    LoginFailed,
-    /// The account allows one session, and has it.
-    LoginInUse,
-    /// The session's only node was lost.
-    NodeLost,
-    /// The listener's node is away and its rule is to refuse.
-    NodeAway,
-    /// amiplex is stopping.
-    Draining,
-}
-
-/// What the driver has to do.
-#[derive(Debug)]
-pub enum SessionEffect {
-    /// Bytes for the client. `event` tells which budget they count in.
-    Write {
-        /// The bytes.
-        bytes: Slices,
-        /// They are a broadcast event.
-        event: bool,
-    },
-    /// Hand this to the node.
-    Submit(NodeId, Box<Submission<()>>),
-    /// Logged in: register it and subscribe it to its nodes.
-    LoggedIn {
-        /// Nodes of its view.
-        nodes: Vec<NodeId>,
-        /// Classes that it wants now.
-        interest: ClassSet,
-    },
-    /// It wants other classes now.
-    Interest(ClassSet),
-    /// Write what is left, then close.
-    Close(EndReason),
-    /// Something worth a log line or a count.
-    Note(SessionNote),
-}
-
-/// Why a login failed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LoginFault {
-    /// Credentials, account or address.
-    Denied(Denied),
-    /// Account, listener and login name leave no node.
-    NoNode,
-    /// The account allows one session, and has it.
-    InUse,
-    /// Too many failures before.
-    Throttled,
-}
-
-/// What refused an action before it went anywhere.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RefusalKind {
-    /// The account's rights, or a check inside the action.
-    Access(Refusal),
-    /// It cannot be decided where it should go.
-    Route,
-}
-
-/// What an operator may want to know.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum SessionNote {
-    /// A login failed.
-    LoginFailed {
-        /// The name that was tried, cut and escaped.
-        username: String,
-        /// Why; never told to the client.
-        fault: LoginFault,
-    },
-    /// An action was refused here.
-    Refused {
-        /// Its name.
-        action: String,
-        /// The reply's message.
-        message: String,
-        /// What refused it.
-        kind: RefusalKind,
-    },
-    /// An event was not in the mask any more when its turn came.
-    EventDiscarded,
-    /// An action was answered here.
-    AnsweredHere(&'static str),
-    /// Events were given out before the answer of the session's own action, because it took too long.
-    GateTimedOut,
-}
 
 /// What is known of a session that is logged in.
 #[derive(Debug)]

@@ -12,10 +12,12 @@ use ami_proto::rewrite::upstream_action;
 use ami_proto::{EchoedIds, EncodeError, Slices, WireActionId};
 
 use super::async_ids::Original;
+use super::effect::NodeEffect;
 use super::lane::LaneRole;
-use super::node::{Node, NodeEffect, Submission};
+use super::node::Node;
 use super::pending::{Awaiting, Client, Owner, Pending, PendingKey};
 use super::settings::NodeSettings;
+use super::submission::Submission;
 use crate::ids::{LaneId, SessionId};
 use crate::mail::Mail;
 use crate::outcome::{Cause, Failure, Outcome};

@@ -12,7 +12,8 @@ use ami_proto::{Class, ClassSet, Frame, FrameKind, Slices};
 use bytes::Bytes;
 use smallvec::smallvec;
 
-use super::node::{Node, NodeNote};
+use super::effect::NodeNote;
+use super::node::Node;
 use crate::directory::{Booted, NodeState};
 use crate::event::NodeEvent;
 

@@ -9,8 +9,9 @@ use std::time::Instant;
 use ami_access::LearnedActions;
 use ami_proto::{ClassSet, Frame};
 
+use super::effect::NodeNote;
 use super::lane::LaneRole;
-use super::node::{Node, NodeNote};
+use super::node::Node;
 use super::pending::Internal;
 use crate::ids::LaneId;
 

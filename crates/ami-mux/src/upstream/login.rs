@@ -10,8 +10,9 @@ use ami_proto::rewrite::upstream_action;
 use ami_proto::{Action, EncodeError, Frame};
 use bytes::BytesMut;
 
+use super::effect::NodeNote;
 use super::lane::{LaneRole, Phase};
-use super::node::{Node, NodeNote};
+use super::node::Node;
 use super::pending::{Awaiting, Internal, Owner, Pending};
 use crate::directory::NodeState;
 use crate::ids::{LaneId, NodeId};

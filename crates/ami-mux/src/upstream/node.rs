@@ -8,169 +8,23 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Instant;
 
-use ami_access::{Authorized, Cost, ListForm};
-use ami_proto::{Action, Slices};
+use ami_proto::Slices;
 use bytes::{Bytes, BytesMut};
 use smallvec::smallvec;
 
 use super::async_ids::AsyncIds;
+use super::effect::{ActionEnd, NodeEffect, NodeFigures, NodeNote};
 use super::inquiry::Inquiry;
 use super::lane::{Lane, LaneLoss, LaneRole, Phase};
-use super::pending::{Awaiting, Client, Owner, Pending, PendingKey, PendingTable};
+use super::pending::{Client, Owner, PendingTable};
 use super::queue::{FairQueue, Unbound};
 use super::settings::NodeSettings;
-use crate::directory::{NodeState, NodeStatus};
+use super::submission::Submission;
+use crate::directory::NodeStatus;
 use crate::event::NodeEvent;
-use crate::ids::{ActionSeq, LaneId, SessionId};
+use crate::ids::{LaneId, SessionId};
 use crate::mail::Mail;
-use crate::outcome::{CancelledList, Cause, Failure, Outcome};
-
-/// An action that a session hands to a node. `R` is how the answer finds the session.
-#[derive(Debug)]
-pub struct Submission<R> {
-    /// Where the answer goes.
-    pub reply_to: R,
-    /// Whose it is.
-    pub session: SessionId,
-    /// Its place in the session's order.
-    pub seq: ActionSeq,
-    /// The action, with the proof that its client may do it.
-    pub action: Authorized<Action>,
-    /// How long it may hold a lane.
-    pub cost: Cost,
-    /// Label header of list items, on sessions of several nodes.
-    pub label: Option<Arc<str>>,
-    /// Headers that are amiplex's own and do not go up.
-    pub strip: Arc<[String]>,
-    /// `NAME=value` of the account, set on the channels of an Originate after the client's own.
-    pub variables: Arc<[String]>,
-    /// Until then it must have been written.
-    pub deadline: Instant,
-}
-
-impl Submission<()> {
-    /// The same, with an address for the answer.
-    pub fn addressed_to<R>(self, reply_to: R) -> Submission<R> {
-        let Self {
-            reply_to: (),
-            session,
-            seq,
-            action,
-            cost,
-            label,
-            strip,
-            variables,
-            deadline,
-        } = self;
-        Submission {
-            reply_to,
-            session,
-            seq,
-            action,
-            cost,
-            label,
-            strip,
-            variables,
-            deadline,
-        }
-    }
-}
-
-/// How an action ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ActionEnd {
-    /// The node answered, and not with an error.
-    Answered,
-    /// The node answered with an error.
-    Refused,
-    /// No byte of it was written.
-    NotSent,
-    /// It was written, and its answer did not come.
-    Unknown,
-}
-
-/// What the driver has to do.
-#[derive(Debug)]
-pub enum NodeEffect<R> {
-    /// Connect a lane. `attempt` counts failures in a row: the driver backs off by it, with jitter.
-    Open {
-        /// The lane.
-        lane: LaneId,
-        /// What it is for.
-        role: LaneRole,
-        /// 0 for a first attempt.
-        attempt: u32,
-    },
-    /// Drop the lane's socket. What was not written must not be written any more.
-    Close(LaneId),
-    /// Give this to the session.
-    Deliver(R, Mail),
-    /// Give this to every session that sees the node.
-    Broadcast(Mail),
-    /// The node's status changed.
-    Status(NodeStatus),
-    /// Something worth a log line or a count.
-    Note(NodeNote),
-}
-
-/// What an operator may want to know.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum NodeNote {
-    /// The node is up.
-    Up {
-        /// Greeting version.
-        version: String,
-    },
-    /// The event lane was lost or could not be had.
-    Down {
-        /// Why.
-        reason: String,
-    },
-    /// A lane other than the event lane was lost.
-    LaneLost {
-        /// Why.
-        reason: String,
-    },
-    /// The upstream account lacks something that amiplex needs.
-    Shortcoming(String),
-    /// An answer came after its action's deadline, and was dropped.
-    LateAnswer,
-    /// A message carried a wire id of another process, or none where one was due.
-    ForeignId,
-    /// An action's deadline passed.
-    DeadlinePassed {
-        /// The action's name.
-        action: String,
-    },
-    /// An action ended.
-    Done {
-        /// Its name, when the action table has it.
-        action: Option<&'static str>,
-        /// How.
-        end: ActionEnd,
-        /// From its writing to its end, when it was written.
-        after: Option<std::time::Duration>,
-    },
-    /// The node raised an event.
-    EventReceived,
-}
-
-/// Figures of a node for metrics.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct NodeFigures {
-    /// Event lanes that are logged in: 0 or 1.
-    pub event_lanes: usize,
-    /// Lanes for quick and slow actions that are logged in.
-    pub action_lanes: usize,
-    /// Lanes for blocking actions that are logged in.
-    pub blocking_lanes: usize,
-    /// Actions on lanes.
-    pub pending: usize,
-    /// Actions that wait for their turn.
-    pub waiting: usize,
-    /// Actions whose event is awaited.
-    pub async_ids: usize,
-}
+use crate::outcome::{Cause, Failure, Outcome};
 
 /// The machine.
 #[derive(Debug)]
@@ -435,125 +289,6 @@ impl<R: Clone> Node<R> {
         self.remove_lane(lane, reason, now);
     }
 
-    fn remove_lane(&mut self, id: LaneId, reason: &str, now: Instant) {
-        let Some(lane) = self.lanes.remove(&id) else {
-            return;
-        };
-        for key in &lane.written {
-            let sent = self
-                .pending
-                .entry(*key)
-                .is_some_and(|pending| lane.has_sent_past(pending.starts_at));
-            let outcome = if sent {
-                Outcome::Unknown
-            } else {
-                Outcome::NotSent
-            };
-            self.fail_pending(
-                *key,
-                Failure {
-                    outcome,
-                    cause: Cause::NodeDown,
-                },
-            );
-        }
-        self.after_lane_loss(&lane, reason, now);
-    }
-
-    fn after_lane_loss(&mut self, lane: &Lane, reason: &str, now: Instant) {
-        match lane.role {
-            LaneRole::Event => self.node_down(reason, now),
-            LaneRole::Action | LaneRole::Blocking => {
-                self.note(NodeNote::LaneLost {
-                    reason: reason.to_owned(),
-                });
-                if self.inquiry.lane == Some(lane.id) {
-                    self.inquiry.lane_lost();
-                }
-                if !lane.is_ready() {
-                    self.action_attempt = self.action_attempt.saturating_add(1);
-                }
-                if self.status.is_up() {
-                    self.keep_minimum(now);
-                    self.dispatch(now);
-                }
-            }
-        }
-    }
-
-    /// The event lane is lost: the node is away for its viewers, and nothing new goes to it.
-    fn node_down(&mut self, reason: &str, now: Instant) {
-        let was_up = self.status.is_up();
-        self.status.state = NodeState::Down;
-        self.status.reason = reason.into();
-        self.status.booted = None;
-        self.publish_status();
-        self.note(NodeNote::Down {
-            reason: reason.to_owned(),
-        });
-        for submission in self.queue.drain() {
-            self.refuse(
-                submission,
-                Failure {
-                    outcome: Outcome::NotSent,
-                    cause: Cause::NodeDown,
-                },
-            );
-        }
-        if was_up {
-            self.effects
-                .push_back(NodeEffect::Broadcast(Mail::NodeDown(self.settings.id)));
-        }
-        let attempt = self.event_attempt;
-        self.event_attempt = attempt.saturating_add(1);
-        self.open_lane(LaneRole::Event, attempt, now);
-    }
-
-    /// Ends a pending action in its node's stead and frees its slot.
-    pub(super) fn fail_pending(&mut self, key: PendingKey, failure: Failure) {
-        if failure.outcome == Outcome::NotSent {
-            self.async_ids.forget(key);
-        }
-        self.end_for_client(key, failure);
-        if let Some(pending) = self.pending.remove(key) {
-            self.release_turn(&pending.owner);
-        }
-    }
-
-    /// Tells the client that its action ended without its node, unless it was told before.
-    pub(super) fn end_for_client(&mut self, key: PendingKey, failure: Failure) {
-        let Some(pending) = self.pending.entry(key).filter(|pending| !pending.expired) else {
-            return;
-        };
-        let Owner::Client(client) = &pending.owner else {
-            return;
-        };
-        let bytes = end_bytes(pending, client, failure, &self.settings.name);
-        let mail = Mail::Reply {
-            node: self.settings.id,
-            seq: client.seq,
-            bytes: smallvec![bytes],
-            last: true,
-            list: false,
-        };
-        let action = client.action_name.to_string();
-        let table_name = client.table_name;
-        let end = match failure.outcome {
-            Outcome::NotSent => ActionEnd::NotSent,
-            Outcome::Unknown => ActionEnd::Unknown,
-        };
-        self.effects
-            .push_back(NodeEffect::Deliver(client.reply_to.clone(), mail));
-        self.note(NodeNote::Done {
-            action: table_name,
-            end,
-            after: None,
-        });
-        if failure.cause == Cause::Deadline {
-            self.note(NodeNote::DeadlinePassed { action });
-        }
-    }
-
     /// One answer less is outstanding for the owner's session: its turn may move to another lane.
     pub(super) fn release_turn(&mut self, owner: &Owner<R>) {
         let Owner::Client(client) = owner else { return };
@@ -563,32 +298,5 @@ impl<R: Clone> Node<R> {
                 lane.bound.retain(|bound| *bound != session);
             }
         }
-    }
-}
-
-fn complete_name(list: ListForm) -> Option<&'static str> {
-    match list {
-        ListForm::List { complete } => complete.first().copied(),
-        ListForm::No | ListForm::ConditionalHangup | ListForm::Irregular(_) | ListForm::Unknown => {
-            None
-        }
-    }
-}
-
-/// What the client gets instead of its node's answer.
-fn end_bytes<R>(pending: &Pending<R>, client: &Client<R>, failure: Failure, node: &str) -> Bytes {
-    match pending.awaiting {
-        Awaiting::Response => failure.response(node, client.action_id.as_ref()),
-        Awaiting::ListItems { delivered } => {
-            let own_name = format!("{}Complete", client.action_name);
-            let list = CancelledList {
-                complete: complete_name(pending.list).unwrap_or(&own_name),
-                action_id: client.action_id.as_ref(),
-                items: delivered,
-                label: client.label.as_deref(),
-            };
-            failure.cancelled_list(node, &list)
-        }
-        Awaiting::Trailing => Bytes::new(),
     }
 }

@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use ami_access::Cost;
 
-use super::node::Submission;
+use super::submission::Submission;
 use crate::ids::{LaneId, SessionId};
 
 #[derive(Debug)]

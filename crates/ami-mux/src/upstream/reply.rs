@@ -10,8 +10,9 @@ use ami_proto::rewrite::{join, label, restore_action_id};
 use ami_proto::{AmiVersion, Frame, FrameKind, ListMarker, Slices};
 use smallvec::smallvec;
 
+use super::effect::{ActionEnd, NodeNote};
 use super::lane::LaneRole;
-use super::node::{ActionEnd, Node, NodeNote};
+use super::node::Node;
 use super::pending::{Awaiting, Client, Internal, Owner, PendingKey};
 use super::settings::NodeSettings;
 use crate::ids::LaneId;

@@ -2,8 +2,9 @@
 
 use std::time::Instant;
 
+use super::effect::{NodeEffect, NodeNote};
 use super::lane::LaneRole;
-use super::node::{Node, NodeEffect, NodeNote};
+use super::node::Node;
 use super::pending::{Awaiting, Internal, Owner, PendingKey};
 use super::settings::NodeSettings;
 use crate::ids::LaneId;

@@ -3,7 +3,8 @@
 use ami_proto::encode::error;
 use ami_proto::{ClassSet, ClientActionId, EventMask, ResponseBuilder, parse_event_mask};
 
-use crate::downstream::session::{Phase, Session, SessionEffect};
+use crate::downstream::effect::SessionEffect;
+use crate::downstream::session::{Phase, Session};
 
 impl Session {
     /// With `broken` (`brokeneventsaction = yes`) an invalid mask and exactly all classes get no reply.

@@ -1,0 +1,44 @@
+//! What a session is told when it starts.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ami_access::OnNodeLoss;
+use ami_proto::AmiVersion;
+
+use crate::ids::{NodeId, SessionId};
+
+/// Limits and names that hold for every session of a listener.
+#[derive(Clone, Debug)]
+pub struct SessionSettings {
+    /// Accepted and unfinished actions, at most; further ones wait in the client's socket.
+    pub inflight_max: usize,
+    /// Deadline of an action, from its turn to its writing and again to its answer.
+    pub action_deadline: Duration,
+    /// How long a list holds the events of its node.
+    pub list_deadline: Duration,
+    /// How long any other action holds them.
+    pub event_hold_max: Duration,
+    /// Until then a client must have logged in.
+    pub auth_timeout: Duration,
+    /// Name of the label header of events, on sessions of several nodes.
+    pub label: Arc<str>,
+    /// Names of the headers that choose a node.
+    pub select: Arc<[String]>,
+    /// The node that the listener is bound to.
+    pub node: Option<NodeId>,
+    /// A configured greeting version.
+    pub greeting_version: Option<AmiVersion>,
+    /// The listener's rule for single-node sessions whose node is lost.
+    pub on_node_loss: OnNodeLoss,
+}
+
+/// Who connected.
+#[derive(Clone, Copy, Debug)]
+pub struct SessionStart {
+    /// Its id.
+    pub id: SessionId,
+    /// Its address.
+    pub peer: IpAddr,
+}

@@ -1,0 +1,166 @@
+//! What the loss of a lane or of the node means for the actions that were on it.
+//!
+//! Each ends at once, by whether a byte of it had left; nothing is written again. See `docs/adr/0004-loss-of-the-event-lane.md`.
+
+use std::time::Instant;
+
+use ami_access::ListForm;
+use bytes::Bytes;
+use smallvec::smallvec;
+
+use super::effect::{ActionEnd, NodeEffect, NodeNote};
+use super::lane::{Lane, LaneRole};
+use super::node::Node;
+use super::pending::{Awaiting, Client, Owner, Pending, PendingKey};
+use crate::directory::NodeState;
+use crate::ids::LaneId;
+use crate::mail::Mail;
+use crate::outcome::{CancelledList, Cause, Failure, Outcome};
+
+impl<R: Clone> Node<R> {
+    pub(super) fn remove_lane(&mut self, id: LaneId, reason: &str, now: Instant) {
+        let Some(lane) = self.lanes.remove(&id) else {
+            return;
+        };
+        for key in &lane.written {
+            let sent = self
+                .pending
+                .entry(*key)
+                .is_some_and(|pending| lane.has_sent_past(pending.starts_at));
+            let outcome = if sent {
+                Outcome::Unknown
+            } else {
+                Outcome::NotSent
+            };
+            self.fail_pending(
+                *key,
+                Failure {
+                    outcome,
+                    cause: Cause::NodeDown,
+                },
+            );
+        }
+        self.after_lane_loss(&lane, reason, now);
+    }
+
+    fn after_lane_loss(&mut self, lane: &Lane, reason: &str, now: Instant) {
+        match lane.role {
+            LaneRole::Event => self.node_down(reason, now),
+            LaneRole::Action | LaneRole::Blocking => {
+                self.note(NodeNote::LaneLost {
+                    reason: reason.to_owned(),
+                });
+                if self.inquiry.lane == Some(lane.id) {
+                    self.inquiry.lane_lost();
+                }
+                if !lane.is_ready() {
+                    self.action_attempt = self.action_attempt.saturating_add(1);
+                }
+                if self.status.is_up() {
+                    self.keep_minimum(now);
+                    self.dispatch(now);
+                }
+            }
+        }
+    }
+
+    /// The event lane is lost: the node is away for its viewers, and nothing new goes to it.
+    fn node_down(&mut self, reason: &str, now: Instant) {
+        let was_up = self.status.is_up();
+        self.status.state = NodeState::Down;
+        self.status.reason = reason.into();
+        self.status.booted = None;
+        self.publish_status();
+        self.note(NodeNote::Down {
+            reason: reason.to_owned(),
+        });
+        for submission in self.queue.drain() {
+            self.refuse(
+                submission,
+                Failure {
+                    outcome: Outcome::NotSent,
+                    cause: Cause::NodeDown,
+                },
+            );
+        }
+        if was_up {
+            self.effects
+                .push_back(NodeEffect::Broadcast(Mail::NodeDown(self.settings.id)));
+        }
+        let attempt = self.event_attempt;
+        self.event_attempt = attempt.saturating_add(1);
+        self.open_lane(LaneRole::Event, attempt, now);
+    }
+
+    /// Ends a pending action in its node's stead and frees its slot.
+    pub(super) fn fail_pending(&mut self, key: PendingKey, failure: Failure) {
+        if failure.outcome == Outcome::NotSent {
+            self.async_ids.forget(key);
+        }
+        self.end_for_client(key, failure);
+        if let Some(pending) = self.pending.remove(key) {
+            self.release_turn(&pending.owner);
+        }
+    }
+
+    /// Tells the client that its action ended without its node, unless it was told before.
+    pub(super) fn end_for_client(&mut self, key: PendingKey, failure: Failure) {
+        let Some(pending) = self.pending.entry(key).filter(|pending| !pending.expired) else {
+            return;
+        };
+        let Owner::Client(client) = &pending.owner else {
+            return;
+        };
+        let bytes = end_bytes(pending, client, failure, &self.settings.name);
+        let mail = Mail::Reply {
+            node: self.settings.id,
+            seq: client.seq,
+            bytes: smallvec![bytes],
+            last: true,
+            list: false,
+        };
+        let action = client.action_name.to_string();
+        let table_name = client.table_name;
+        let end = match failure.outcome {
+            Outcome::NotSent => ActionEnd::NotSent,
+            Outcome::Unknown => ActionEnd::Unknown,
+        };
+        self.effects
+            .push_back(NodeEffect::Deliver(client.reply_to.clone(), mail));
+        self.note(NodeNote::Done {
+            action: table_name,
+            end,
+            after: None,
+        });
+        if failure.cause == Cause::Deadline {
+            self.note(NodeNote::DeadlinePassed { action });
+        }
+    }
+}
+
+fn complete_name(list: ListForm) -> Option<&'static str> {
+    match list {
+        ListForm::List { complete } => complete.first().copied(),
+        ListForm::No | ListForm::ConditionalHangup | ListForm::Irregular(_) | ListForm::Unknown => {
+            None
+        }
+    }
+}
+
+/// What the client gets instead of its node's answer.
+fn end_bytes<R>(pending: &Pending<R>, client: &Client<R>, failure: Failure, node: &str) -> Bytes {
+    match pending.awaiting {
+        Awaiting::Response => failure.response(node, client.action_id.as_ref()),
+        Awaiting::ListItems { delivered } => {
+            let own_name = format!("{}Complete", client.action_name);
+            let list = CancelledList {
+                complete: complete_name(pending.list).unwrap_or(&own_name),
+                action_id: client.action_id.as_ref(),
+                items: delivered,
+                label: client.label.as_deref(),
+            };
+            failure.cancelled_list(node, &list)
+        }
+        Awaiting::Trailing => Bytes::new(),
+    }
+}

@@ -1,0 +1,60 @@
+//! An action on its way from a session to a node's machine.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use ami_access::{Authorized, Cost};
+use ami_proto::Action;
+
+use crate::ids::{ActionSeq, SessionId};
+
+/// An action that a session hands to a node. `R` is how the answer finds the session.
+#[derive(Debug)]
+pub struct Submission<R> {
+    /// Where the answer goes.
+    pub reply_to: R,
+    /// Whose it is.
+    pub session: SessionId,
+    /// Its place in the session's order.
+    pub seq: ActionSeq,
+    /// The action, with the proof that its client may do it.
+    pub action: Authorized<Action>,
+    /// How long it may hold a lane.
+    pub cost: Cost,
+    /// Label header of list items, on sessions of several nodes.
+    pub label: Option<Arc<str>>,
+    /// Headers that are amiplex's own and do not go up.
+    pub strip: Arc<[String]>,
+    /// `NAME=value` of the account, set on the channels of an Originate after the client's own.
+    pub variables: Arc<[String]>,
+    /// Until then it must have been written.
+    pub deadline: Instant,
+}
+
+impl Submission<()> {
+    /// The same, with an address for the answer.
+    pub fn addressed_to<R>(self, reply_to: R) -> Submission<R> {
+        let Self {
+            reply_to: (),
+            session,
+            seq,
+            action,
+            cost,
+            label,
+            strip,
+            variables,
+            deadline,
+        } = self;
+        Submission {
+            reply_to,
+            session,
+            seq,
+            action,
+            cost,
+            label,
+            strip,
+            variables,
+            deadline,
+        }
+    }
+}
