@@ -1,0 +1,119 @@
+//! The whole program under load, and beside it a floor: a few lines of tokio that do no more than move the bytes.
+//!
+//! ```text
+//!  node (own process, simulated) ─▶ amiplex, or a floor (own process) ─▶ clients (this process)
+//! ```
+//!
+//! What is compared is CPU per delivered event and per action, taken from the kernel's count for the one process, and
+//! the ratio of the two; on a machine that others use as well this says more than rates and times do. Every event is
+//! checked for its number and every answer for its ActionID: one lost, doubled or out of order fails the bench.
+//!
+//! `cargo bench --bench end_to_end`, about a minute; with `-- --quick` a quarter of it. This binary runs itself as node and
+//! as floor; without `--bench` (as under `cargo test`) it measures for moments only, to show that it works.
+
+#[path = "end_to_end/actions.rs"]
+mod actions;
+#[path = "end_to_end/caller.rs"]
+mod caller;
+#[path = "end_to_end/cpu.rs"]
+mod cpu;
+#[path = "end_to_end/events.rs"]
+mod events;
+#[path = "end_to_end/figure.rs"]
+mod figure;
+#[path = "end_to_end/floor.rs"]
+mod floor;
+#[path = "end_to_end/node.rs"]
+mod node;
+#[path = "end_to_end/process.rs"]
+mod process;
+#[path = "end_to_end/subscriber.rs"]
+mod subscriber;
+
+use std::error::Error;
+use std::io::Write;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use process::Bed;
+
+/// What may go wrong here ends the bench with a sentence; nobody needs to tell one kind from another.
+type Outcome<T> = Result<T, Box<dyn Error + Send + Sync>>;
+
+/// How long each scene runs.
+#[derive(Clone, Copy, Debug)]
+struct Plan {
+    /// Under load and not counted.
+    warm_up: Duration,
+    /// Counted.
+    window: Duration,
+}
+
+impl Plan {
+    const FULL: Self = Self {
+        warm_up: Duration::from_millis(500),
+        window: Duration::from_millis(3_500),
+    };
+    const QUICK: Self = Self {
+        warm_up: Duration::from_millis(150),
+        window: Duration::from_millis(600),
+    };
+    const PROOF: Self = Self {
+        warm_up: Duration::from_millis(20),
+        window: Duration::from_millis(100),
+    };
+}
+
+fn main() -> ExitCode {
+    match obey() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // With stderr closed only the exit code is left.
+            drop(writeln!(std::io::stderr(), "end_to_end: {error}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn obey() -> Outcome<()> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match *words {
+        ["node"] => return node::serve(),
+        ["fan-out-floor", node] => return floor::fan_out(node.parse()?),
+        ["relay-floor", node] => return floor::relay(node.parse()?),
+        _ => {}
+    }
+    let mut plan = Plan::PROOF;
+    for word in words {
+        match word {
+            "--bench" if plan.window == Plan::PROOF.window => plan = Plan::FULL,
+            "--bench" => {}
+            "--quick" => plan = Plan::QUICK,
+            // A test runner asks for names; there are none.
+            "--list" => return Ok(()),
+            other => return Err(format!("{other:?} is neither --quick nor --bench").into()),
+        }
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    runtime.block_on(measure(plan))
+}
+
+async fn measure(plan: Plan) -> Outcome<()> {
+    let mut bed = Bed::start().await?;
+    let mut faults = events::measure(&mut bed, plan).await?;
+    faults += actions::measure(&mut bed, plan).await?;
+    if faults > 0 {
+        return Err(
+            format!("{faults} events or answers were lost, doubled or out of order").into(),
+        );
+    }
+    Ok(())
+}
+
+/// Prints a line of the result.
+fn say(line: &str) -> Outcome<()> {
+    Ok(writeln!(std::io::stdout(), "{line}")?)
+}

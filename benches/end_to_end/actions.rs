@@ -1,0 +1,136 @@
+//! Quick actions of few and many clients: time to the answer, and CPU of one action.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep};
+
+use crate::caller::{Tally, call, connect};
+use crate::cpu::Spent;
+use crate::figure::{micros, nanos, per_second, percentiles, ratio};
+use crate::process::{Bed, Kind};
+use crate::{Outcome, Plan, say};
+
+/// Clients, and the time between two actions of one; without it the next follows the answer.
+const SCENES: [(usize, Option<Duration>); 3] =
+    [(1, None), (50, Some(Duration::from_millis(50))), (50, None)];
+
+struct Measured {
+    answered: u64,
+    elapsed: Duration,
+    spent: Spent,
+    time: (u64, u64),
+    wrong: u64,
+}
+
+impl Measured {
+    fn nanos_per_action(&self) -> u64 {
+        self.spent.nanos / self.answered.max(1)
+    }
+
+    fn per_second(&self) -> u64 {
+        per_second(self.answered, nanos(self.elapsed))
+    }
+}
+
+/// Prints the table; the number of answers that were wrong.
+pub(crate) async fn measure(bed: &mut Bed, plan: Plan) -> Outcome<u64> {
+    say(
+        "Actions (Getvar), times to the answer p50/p99 in µs, CPU of the process in the middle per action in µs\n",
+    )?;
+    say(&format!(
+        "{:>7} {:>9} {:>10} {:>17} {:>9} {:>17} {:>11} {:>11} {:>6} {:>9} {:>6}  {}",
+        "clients",
+        "pace",
+        "actions/s",
+        "time",
+        "floor /s",
+        "floor time",
+        "ratio",
+        "amiplex CPU",
+        "user %",
+        "floor CPU",
+        "ratio",
+        "check"
+    ))?;
+    let mut wrong = 0;
+    for (clients, pace) in SCENES {
+        let own = scene(bed, Kind::Amiplex, clients, pace, plan).await?;
+        let floor = scene(bed, Kind::RelayFloor, clients, pace, plan).await?;
+        say(&row(clients, pace, &own, &floor))?;
+        wrong += own.wrong + floor.wrong;
+    }
+    Ok(wrong)
+}
+
+fn row(clients: usize, pace: Option<Duration>, own: &Measured, floor: &Measured) -> String {
+    let pace = pace.map_or_else(|| "full".to_owned(), |pace| format!("{pace:?}"));
+    let time = |(median, late): (u64, u64)| format!("{}/{}", micros(median), micros(late));
+    let times = (
+        ratio(own.time.0, floor.time.0),
+        ratio(own.time.1, floor.time.1),
+    );
+    let check = match own.wrong + floor.wrong {
+        0 => "all answered".to_owned(),
+        _ => format!("{} wrong, floor {}", own.wrong, floor.wrong),
+    };
+    format!(
+        "{clients:>7} {pace:>9} {:>10} {:>17} {:>9} {:>17} {:>11} {:>11} {:>6} {:>9} {:>6}  {check}",
+        own.per_second(),
+        time(own.time),
+        floor.per_second(),
+        time(floor.time),
+        format!("{}/{}", times.0, times.1),
+        micros(own.nanos_per_action()),
+        own.spent.user_percent,
+        micros(floor.nanos_per_action()),
+        ratio(own.nanos_per_action(), floor.nanos_per_action()),
+    )
+}
+
+async fn scene(
+    bed: &mut Bed,
+    kind: Kind,
+    clients: usize,
+    pace: Option<Duration>,
+    plan: Plan,
+) -> Outcome<Measured> {
+    let middle = bed.put(kind).await?;
+    let tally = Arc::new(Tally::default());
+    let (stop, stopped) = watch::channel(false);
+    let mut callers = JoinSet::new();
+    for _ in 0..clients {
+        let stream = connect(&middle).await?;
+        callers.spawn(call(stream, pace, Arc::clone(&tally), stopped.clone()));
+        if let Some(pace) = pace {
+            // So that they do not all call at the same moment.
+            sleep(pace / u32::try_from(clients).unwrap_or(1)).await;
+        }
+    }
+    sleep(plan.warm_up).await;
+    tally.counting.store(true, Ordering::Relaxed);
+    let (start, clock) = (Instant::now(), middle.cpu()?);
+    let first = tally.answered.load(Ordering::Relaxed);
+    sleep(plan.window).await;
+    let (elapsed, spent) = (start.elapsed(), middle.cpu()?.since(&clock));
+    let answered = tally.answered.load(Ordering::Relaxed) - first;
+    tally.counting.store(false, Ordering::Relaxed);
+    stop.send_replace(true);
+    let mut times = Vec::new();
+    let mut wrong = 0;
+    for found in callers.join_all().await {
+        let found = found?;
+        times.extend(found.times);
+        wrong += found.wrong;
+    }
+    Ok(Measured {
+        answered,
+        elapsed,
+        spent,
+        time: percentiles(times),
+        wrong,
+    })
+}
