@@ -81,7 +81,17 @@ impl Session {
             }
         };
         if authorized.route() == RouteKind::Local {
-            return Judged::Work(Work::Local(LocalAction::of(authorized.action())));
+            let local = authorized
+                .spec()
+                .and_then(|spec| LocalAction::of(spec, authorized.action()));
+            return match local {
+                Some(local) => Judged::Work(Work::Local(local)),
+                None => refused(
+                    authorized.action(),
+                    "This action belongs to the session and is not supported",
+                    RefusalKind::Route,
+                ),
+            };
         }
         let policy = RoutePolicy {
             view: &login.view,

@@ -1,15 +1,22 @@
 //! The actions that belong to the session itself and never go up: one file each where there is something to it.
 
 mod events;
+mod filter;
 mod list_commands;
+mod wait_event;
 
-use ami_proto::encode::{error, success};
+use ami_access::ActionSpec;
+use ami_proto::encode::success;
 use ami_proto::{Action, ClientActionId, ResponseBuilder};
 use bytes::Bytes;
+use std::time::Instant;
 
 use super::effect::SessionNote;
 use super::session::{Phase, Session};
 use super::surroundings::Surroundings;
+use filter::FilterRequest;
+use wait_event::WaitRequest;
+pub(super) use wait_event::Waiting;
 
 /// An action that is answered here, with what it needs when its turn comes.
 #[derive(Debug)]
@@ -29,37 +36,37 @@ pub(super) enum LocalAction {
     Login { id: Option<ClientActionId> },
     /// A challenge that no login will use.
     Challenge { action: Action },
-    /// Belongs to the session, and is not offered yet.
-    Unsupported {
-        id: Option<ClientActionId>,
-        name: String,
-    },
+    /// Adds an event filter.
+    Filter(Box<FilterRequest>),
+    /// Waits for an event.
+    WaitEvent(WaitRequest),
 }
 
 impl LocalAction {
-    /// Reads an action that the table marks as local.
-    pub(super) fn of(action: &Action) -> Self {
+    /// Reads an action that the table marks as local; `None` is a row that nobody answers.
+    pub(super) fn of(spec: &ActionSpec, action: &Action) -> Option<Self> {
         let id = action.action_id();
-        let name = action.name().map(ToString::to_string).unwrap_or_default();
-        match name.to_ascii_lowercase().as_str() {
-            "ping" => Self::Ping { id },
-            "events" => Self::Events {
+        Some(match spec.name {
+            "Ping" => Self::Ping { id },
+            "Events" => Self::Events {
                 id,
                 mask: action.header("EventMask").unwrap_or_default().to_vec(),
             },
-            "listcommands" => Self::ListCommands { id },
-            "logoff" => Self::Logoff { id },
-            "login" => Self::Login { id },
-            "challenge" => Self::Challenge {
+            "ListCommands" => Self::ListCommands { id },
+            "Logoff" => Self::Logoff { id },
+            "Login" => Self::Login { id },
+            "Challenge" => Self::Challenge {
                 action: action.clone(),
             },
-            _ => Self::Unsupported { id, name },
-        }
+            "Filter" => Self::Filter(Box::new(FilterRequest::of(action))),
+            "WaitEvent" => Self::WaitEvent(WaitRequest::of(action)),
+            _ => return None,
+        })
     }
 }
 
 impl LocalAction {
-    /// The action's name in the table; one that is not offered counts as another.
+    /// The action's name in the table.
     fn name(&self) -> &'static str {
         match self {
             Self::Ping { .. } => "Ping",
@@ -68,14 +75,20 @@ impl LocalAction {
             Self::Logoff { .. } => "Logoff",
             Self::Login { .. } => "Login",
             Self::Challenge { .. } => "Challenge",
-            Self::Unsupported { .. } => "other",
+            Self::Filter(_) => "Filter",
+            Self::WaitEvent(_) => "WaitEvent",
         }
     }
 }
 
 impl Session {
     /// Runs a local action whose turn has come.
-    pub(super) fn run_local(&mut self, action: LocalAction, surroundings: &impl Surroundings) {
+    pub(super) fn run_local(
+        &mut self,
+        action: LocalAction,
+        surroundings: &impl Surroundings,
+        now: Instant,
+    ) {
         self.note(SessionNote::AnsweredHere(action.name()));
         match action {
             LocalAction::Ping { id } => self.write(pong(id.as_ref(), surroundings)),
@@ -96,12 +109,8 @@ impl Session {
                 let reply = self.challenge_reply(&action, surroundings);
                 self.write(reply);
             }
-            LocalAction::Unsupported { id, name } => {
-                self.write(error(
-                    id.as_ref(),
-                    format!("{name} is not supported by amiplex"),
-                ));
-            }
+            LocalAction::Filter(request) => self.add_filter(&request),
+            LocalAction::WaitEvent(request) => self.begin_wait(request, now),
         }
     }
 }

@@ -216,6 +216,7 @@ impl Session {
             },
             variables: account.variable_headers().collect(),
             no_variables: Arc::from([]),
+            own_filters: None,
             interest: account.read.intersection(asked),
             label: several.then_some(label),
             view,

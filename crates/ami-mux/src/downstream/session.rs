@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Instant;
 
-use ami_access::{OnNodeLoss, Principal};
+use ami_access::{EventFilters, OnNodeLoss, Principal};
 use ami_proto::banner::greeting;
 use ami_proto::{ActionDecoder, AmiVersion, ClassSet};
 use bytes::{Bytes, BytesMut};
@@ -17,6 +17,7 @@ use smallvec::smallvec;
 use super::effect::{EndReason, SessionEffect, SessionNote};
 use super::gate::EventGate;
 use super::line::{Part, Work, WorkLine};
+use super::local::Waiting;
 use super::login::Refusing;
 use super::settings::{SessionSettings, SessionStart};
 use super::surroundings::Surroundings;
@@ -38,6 +39,24 @@ pub(super) struct Login {
     /// The account's variables, for its Originates.
     pub(super) variables: Arc<[String]>,
     pub(super) no_variables: Arc<[String]>,
+    /// The account's filters and those of the Filter action, once there are any.
+    pub(super) own_filters: Option<Box<EventFilters>>,
+}
+
+impl Login {
+    /// The filters in force.
+    pub(super) fn filters(&self) -> &EventFilters {
+        self.own_filters
+            .as_deref()
+            .unwrap_or(&self.principal.account().event_filters)
+    }
+
+    /// The same, to be added to for this session alone.
+    pub(super) fn own_filters(&mut self) -> &mut EventFilters {
+        let account = self.principal.account();
+        self.own_filters
+            .get_or_insert_with(|| Box::new(account.event_filters.clone()))
+    }
 }
 
 /// Where a session is in its life.
@@ -63,6 +82,8 @@ pub struct Session {
     pub(super) challenge: Option<ami_proto::Challenge>,
     pub(super) line: WorkLine,
     pub(super) gate: EventGate,
+    /// A WaitEvent that holds everything behind it.
+    pub(super) waiting: Option<Waiting>,
     /// Set once no more input is taken; the session ends when its line is empty.
     pub(super) ending: Option<EndReason>,
     pub(super) effects: VecDeque<SessionEffect>,
@@ -90,6 +111,7 @@ impl Session {
             challenge: None,
             line: WorkLine::default(),
             gate: EventGate::default(),
+            waiting: None,
             ending: None,
             effects: VecDeque::new(),
         };
@@ -131,6 +153,9 @@ impl Session {
         surroundings: &impl Surroundings,
         now: Instant,
     ) {
+        if self.waiting.is_some() && !buffer.is_empty() {
+            self.finish_wait();
+        }
         while self.wants_input() {
             let Some(incoming) = self.decoder.decode(buffer) else {
                 break;
@@ -196,6 +221,13 @@ impl Session {
             self.note(SessionNote::GateTimedOut);
         }
         self.pass_events();
+        if self
+            .waiting
+            .as_ref()
+            .is_some_and(|waiting| waiting.until.is_some_and(|until| until <= now))
+        {
+            self.finish_wait();
+        }
         match &self.phase {
             Phase::Unauthenticated { until } if *until <= now => self.end(EndReason::AuthTimeout),
             Phase::Refusing(refusing) if refusing.at <= now => self.finish_refusal(),
@@ -211,7 +243,11 @@ impl Session {
             Phase::Refusing(refusing) => Some(refusing.at),
             Phase::Open(_) | Phase::Ended => None,
         };
-        [phase, self.gate.next_expiry()].into_iter().flatten().min()
+        let waiting = self.waiting.as_ref().and_then(|waiting| waiting.until);
+        [phase, self.gate.next_expiry(), waiting]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     /// amiplex stops: nothing more is taken, and the session ends when what it has is answered.
@@ -244,10 +280,10 @@ impl Session {
 
     /// Runs what is at the front and answered here, then starts what may start.
     pub(super) fn advance(&mut self, surroundings: &impl Surroundings, now: Instant) {
-        while !matches!(self.phase, Phase::Ended) {
+        while !matches!(self.phase, Phase::Ended) && self.waiting.is_none() {
             match self.line.take_local() {
                 Some(Work::Ready(bytes)) => self.write(bytes),
-                Some(Work::Local(action)) => self.run_local(action, surroundings),
+                Some(Work::Local(action)) => self.run_local(action, surroundings, now),
                 Some(Work::Node { .. }) | None => {
                     let Some((node, seq, part)) = self.line.release() else {
                         break;
@@ -256,7 +292,7 @@ impl Session {
                 }
             }
         }
-        if matches!(self.phase, Phase::Ended) {
+        if matches!(self.phase, Phase::Ended) || self.waiting.is_some() {
             return;
         }
         self.start_work(now);
@@ -365,16 +401,20 @@ impl Session {
             self.note(SessionNote::EventDiscarded);
             return;
         }
-        if !login.principal.account().event_filters.admit(event.plain()) {
+        if !login.filters().admit(event.plain()) {
             return;
         }
         let bytes = login
             .label
             .as_ref()
             .map_or_else(|| event.plain().clone(), |name| event.labelled(name));
+        let waiting = self.announce_wait();
         self.effects.push_back(SessionEffect::Write {
             bytes: smallvec![bytes],
             event: true,
         });
+        if let Some(waiting) = waiting {
+            self.complete_wait(&waiting);
+        }
     }
 }

@@ -1,0 +1,165 @@
+//! Filter and WaitEvent, which belong to the session: the same exchange with a real Asterisk and through amiplex.
+
+use std::net::SocketAddr;
+
+use ami_proto::Frame;
+use ami_sim::SimClient;
+
+use crate::support::{Setup, asterisk};
+
+/// Runs the exchange at both ends and gives what each client saw.
+async fn both<F, T>(exchange: impl Fn(SocketAddr) -> F) -> Vec<(String, T)>
+where
+    F: Future<Output = T>,
+{
+    let amiplex = Setup::over_asterisk().start().await;
+    let mut seen = Vec::new();
+    for node in ["pbx1", "pbx2"] {
+        seen.push((
+            format!("{node} direct"),
+            exchange(asterisk(node).address).await,
+        ));
+        seen.push((
+            format!("{node} through amiplex"),
+            exchange(amiplex.address(node)).await,
+        ));
+    }
+    seen
+}
+
+fn message(frame: &Frame) -> String {
+    String::from_utf8_lossy(frame.header("Message").unwrap_or_default()).into_owned()
+}
+
+async fn user_event(client: &mut SimClient, name: &str) {
+    let header = format!("UserEvent: {name}");
+    client
+        .action(&["Action: UserEvent", &header])
+        .await
+        .expect("sent");
+}
+
+async fn filters(address: SocketAddr) -> (Vec<String>, Vec<String>) {
+    let mut client = SimClient::connect(address).await.expect("greeted");
+    client.login("admin", "adminpw").await.expect("accepted");
+    let mut replies = Vec::new();
+    for lines in [
+        &[
+            "Action: Filter",
+            "Operation: Add",
+            "Filter: UserEvent: (Filtered|Hidden|Last)",
+        ][..],
+        &[
+            "Action: Filter",
+            "Operation: Add",
+            "Filter: !UserEvent: Hidden",
+        ],
+        &["Action: Filter", "Operation: Remove", "Filter: x"],
+        &["Action: Filter", "Operation: Add", "Filter: ([bad"],
+        &["Action: Filter", "Filter: x"],
+    ] {
+        replies.push(message(&client.action(lines).await.expect("answered")));
+    }
+    for name in ["Unwanted", "Filtered", "Hidden", "FilteredLast"] {
+        user_event(&mut client, name).await;
+    }
+    client
+        .next_where("the last event", |frame| {
+            frame.header("UserEvent") == Some(b"FilteredLast")
+        })
+        .await
+        .expect("seen");
+    let passed = client.take_waiting();
+    let names = passed.iter().filter_map(|frame| frame.header("UserEvent"));
+    (
+        replies,
+        names
+            .map(|name| String::from_utf8_lossy(name).into_owned())
+            .collect(),
+    )
+}
+
+#[tokio::test]
+async fn filters_of_a_session_act_as_on_asterisk() {
+    let seen = both(filters).await;
+    let expected = &seen.first().expect("four runs").1;
+    assert_eq!(
+        expected.1,
+        ["Filtered"],
+        "what a direct client sees before the last event"
+    );
+    for (place, outcome) in &seen {
+        assert_eq!(outcome, expected, "{place}");
+    }
+}
+
+/// Names of the messages that a client with only user events sees around a WaitEvent.
+async fn waits(address: SocketAddr) -> Vec<String> {
+    let mut other = SimClient::connect(address).await.expect("greeted");
+    other
+        .login_with("admin", "adminpw", &["Events: off"])
+        .await
+        .expect("accepted");
+    let mut client = SimClient::connect(address).await.expect("greeted");
+    client
+        .login_with("admin", "adminpw", &["Events: off"])
+        .await
+        .expect("accepted");
+    client
+        .action(&["Action: Events", "EventMask: user"])
+        .await
+        .expect("answered");
+    client
+        .action(&[
+            "Action: Filter",
+            "Operation: Add",
+            "Filter: UserEvent: Awaited",
+        ])
+        .await
+        .expect("answered");
+    let mut seen = Vec::new();
+    for (wait, wakes) in [("0", false), ("1", false), ("20", true)] {
+        client
+            .send(&[
+                "Action: WaitEvent",
+                "ActionID: w",
+                &format!("Timeout: {wait}"),
+            ])
+            .await
+            .expect("sent");
+        if wakes {
+            user_event(&mut other, "Awaited").await;
+        }
+        let end = client.next_where("the end of the wait", |frame| {
+            frame.event_name() == Some(b"WaitEventComplete")
+        });
+        end.await.expect("ends");
+        client
+            .send(&["Action: Ping", "ActionID: p"])
+            .await
+            .expect("sent");
+        take_until(&mut client, b"p", &mut seen).await;
+    }
+    seen
+}
+
+async fn take_until(client: &mut SimClient, id: &[u8], seen: &mut Vec<String>) {
+    let last = client
+        .next_where("the answer of Ping", |frame| frame.action_id() == Some(id))
+        .await
+        .expect("answered");
+    for frame in client.take_waiting().iter().chain([&last]) {
+        let name = frame.event_name().or(frame.response()).unwrap_or_default();
+        seen.push(String::from_utf8_lossy(name).into_owned());
+    }
+}
+
+#[tokio::test]
+async fn wait_event_ends_by_time_and_by_an_event() {
+    let seen = both(waits).await;
+    let expected = &seen.first().expect("four runs").1;
+    assert!(expected.contains(&"UserEvent".to_owned()), "{expected:?}");
+    for (place, names) in &seen {
+        assert_eq!(names, expected, "{place}");
+    }
+}
