@@ -41,7 +41,7 @@ async fn user_event(client: &mut SimClient, name: &str) {
 
 async fn filters(address: SocketAddr) -> (Vec<String>, Vec<String>) {
     let mut client = SimClient::connect(address).await.expect("greeted");
-    client.login("admin", "adminpw").await.expect("accepted");
+    client.login_with("admin", "adminpw", &["Events: off"]).await.expect("accepted");
     let mut replies = Vec::new();
     for lines in [
         &[
@@ -60,6 +60,8 @@ async fn filters(address: SocketAddr) -> (Vec<String>, Vec<String>) {
     ] {
         replies.push(message(&client.action(lines).await.expect("answered")));
     }
+    // Other tests raise events too: none of theirs may pass before the filters stand.
+    client.action(&["Action: Events", "EventMask: user"]).await.expect("answered");
     for name in ["Unwanted", "Filtered", "Hidden", "FilteredLast"] {
         user_event(&mut client, name).await;
     }
@@ -106,15 +108,15 @@ async fn waits(address: SocketAddr) -> Vec<String> {
         .await
         .expect("accepted");
     client
-        .action(&["Action: Events", "EventMask: user"])
-        .await
-        .expect("answered");
-    client
         .action(&[
             "Action: Filter",
             "Operation: Add",
             "Filter: UserEvent: Awaited",
         ])
+        .await
+        .expect("answered");
+    client
+        .action(&["Action: Events", "EventMask: user"])
         .await
         .expect("answered");
     let mut seen = Vec::new();
