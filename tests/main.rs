@@ -5,6 +5,7 @@
 
 mod support;
 
+mod actions;
 mod events;
 mod login;
 mod node_loss;
