@@ -31,16 +31,19 @@ enum Progress {
 impl<R: Clone> Node<R> {
     /// A message came on `lane`.
     pub(super) fn on_frame(&mut self, lane: LaneId, frame: &Frame, now: Instant) {
-        let key = self.key_on_lane(lane, frame);
+        let on_event_lane = self
+            .lanes
+            .get(&lane)
+            .is_some_and(|lane| lane.role == LaneRole::Event);
+        // Nothing that is sent on the event lane is answered by an event, but a UserEvent may carry any ActionID.
+        let key = if on_event_lane && frame.kind() == FrameKind::Event {
+            None
+        } else {
+            self.key_on_lane(lane, frame)
+        };
         match key {
             Some(key) => self.on_answer(key, frame, now),
-            None if self
-                .lanes
-                .get(&lane)
-                .is_some_and(|lane| lane.role == LaneRole::Event) =>
-            {
-                self.on_event(frame, now);
-            }
+            None if on_event_lane => self.on_event(frame, now),
             None => self.note(NodeNote::ForeignId),
         }
         if self.queue.len() > 0 {
