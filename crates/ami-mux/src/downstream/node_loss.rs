@@ -84,8 +84,12 @@ impl Session {
             return;
         }
         let passed = now.saturating_duration_since(booted.heard);
-        let uptime = (booted.uptime + passed).as_secs().to_string();
-        let since_reload = (booted.since_reload + passed).as_secs().to_string();
+        let uptime = booted.uptime.saturating_add(passed).as_secs().to_string();
+        let since_reload = booted
+            .since_reload
+            .saturating_add(passed)
+            .as_secs()
+            .to_string();
         let event = EventBuilder::new("FullyBooted")
             .text("Privilege", "system,all")
             .text("Uptime", uptime)
