@@ -13,7 +13,7 @@ use ami_proto::{EchoedIds, EncodeError, Slices, WireActionId};
 
 use super::async_ids::Original;
 use super::effect::NodeEffect;
-use super::lane::LaneRole;
+use super::lane::{Lane, LaneRole};
 use super::node::Node;
 use super::pending::{Awaiting, Client, Owner, Pending, PendingKey};
 use super::settings::NodeSettings;
@@ -28,8 +28,12 @@ impl<R: Clone> Node<R> {
         if self.queue.len() == 0 || !self.status.is_up() {
             return;
         }
+        if self.queue.rotation_len(Cost::Slow) == 0 {
+            self.reserved = None;
+        }
         self.dispatch_quick(now);
         self.dispatch_alone(Cost::Slow, now);
+        self.reserve_for_slow();
         self.dispatch_alone(Cost::Blocking, now);
     }
 
@@ -62,8 +66,9 @@ impl<R: Clone> Node<R> {
 
     fn next_bound(&mut self, id: LaneId, now: Instant) -> Option<SessionId> {
         let depth = self.settings.depth;
+        let reserved = self.reserved == Some(id);
         let lane = self.lanes.get_mut(&id)?;
-        if lane.bound.is_empty() || !lane.has_room(depth, now) {
+        if reserved || lane.bound.is_empty() || !lane.has_room(depth, now) {
             return None;
         }
         while let Some(session) = lane.bound.pop_front() {
@@ -80,6 +85,7 @@ impl<R: Clone> Node<R> {
         }
         self.lanes
             .values()
+            .filter(|lane| self.reserved != Some(lane.id))
             .filter(|lane| lane.has_room(self.settings.depth, now))
             .min_by_key(|lane| lane.written.len())
             .map(|lane| lane.id)
@@ -107,20 +113,53 @@ impl<R: Clone> Node<R> {
     }
 
     fn lane_for_itself(&self, role: LaneRole) -> Option<LaneId> {
-        if role == LaneRole::Action {
-            let alone = self
-                .lanes
-                .values()
-                .filter(|lane| lane.role == role && lane.exclusive)
-                .count();
-            if alone >= self.settings.lanes_max.saturating_sub(1).max(1) {
-                return None;
-            }
+        if role == LaneRole::Action && !self.may_take_another_alone() {
+            return None;
         }
-        self.lanes
+        let idle = self
+            .lanes
             .values()
-            .find(|lane| lane.role == role && lane.is_idle())
+            .filter(|lane| lane.role == role && lane.is_idle());
+        // The reserved one first: as long as it is idle and reserved, nobody else may use it.
+        idle.min_by_key(|lane| self.reserved != Some(lane.id))
             .map(|lane| lane.id)
+    }
+
+    /// Whether one more slow action leaves a lane for the quick ones.
+    fn may_take_another_alone(&self) -> bool {
+        let alone = self
+            .lanes
+            .values()
+            .filter(|lane| lane.role == LaneRole::Action && lane.exclusive)
+            .count();
+        alone < self.settings.lanes_max.saturating_sub(1).max(1)
+    }
+
+    /// Keeps quick actions from one lane until it is idle, when a slow one waits: else endless quick traffic would never
+    /// leave it a lane. Reserved after the quick ones had their turn, so that on an only lane both come to theirs.
+    fn reserve_for_slow(&mut self) {
+        let usable = |lane: &&Lane| {
+            lane.role == LaneRole::Action
+                && lane.is_ready()
+                && !lane.exclusive
+                && lane.overdue_since.is_none()
+        };
+        let kept = self
+            .reserved
+            .and_then(|id| self.lanes.get(&id))
+            .is_some_and(|lane| usable(&lane));
+        if self.queue.rotation_len(Cost::Slow) == 0 || !self.may_take_another_alone() {
+            self.reserved = None;
+        } else if !kept {
+            let all: Vec<&Lane> = self.lanes.values().filter(usable).collect();
+            // A lane that is being opened may serve as well, unless none can be had.
+            let enough = all.len() > 1 || self.settings.lanes_max == 1 || self.action_attempt > 0;
+            self.reserved = all
+                .into_iter()
+                .filter(|_| enough)
+                .min_by_key(|lane| lane.written.len())
+                .map(|lane| lane.id);
+        }
     }
 
     /// Opens lanes for `waiting` actions that found none, within the bounds.
@@ -177,13 +216,14 @@ impl<R: Clone> Node<R> {
             };
             self.refuse(submission, failure);
             self.queue.finished(session);
-            return;
+        } else {
+            self.write(submission, lane, now);
         }
-        self.write(submission, lane, now);
-        if self.queue.has_waiting(session)
+        // What could not be written holds no lane: its session may be in the rotation again.
+        if self.queue.is_bound(session, lane)
             && let Some(lane) = self.lanes.get_mut(&lane)
         {
-            lane.bound.push_back(session);
+            lane.bind(session);
         }
     }
 
@@ -212,7 +252,7 @@ impl<R: Clone> Node<R> {
                 .unwrap_or_default()
                 .into(),
         };
-        let starts_at = self.lanes.get(&id).map_or(0, super::lane::Lane::position);
+        let starts_at = self.lanes.get(&id).map_or(0, Lane::position);
         let key = self.pending.insert(Pending {
             lane: id,
             owner: Owner::Client(client),

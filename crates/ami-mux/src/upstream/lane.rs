@@ -67,6 +67,8 @@ pub(super) struct Lane {
     pub(super) head_since: Instant,
     pub(super) last_heard: Instant,
     pub(super) last_used: Instant,
+    /// When it was logged in.
+    pub(super) ready_since: Option<Instant>,
     /// The phase must have ended by then.
     pub(super) phase_deadline: Option<Instant>,
     out: VecDeque<Bytes>,
@@ -88,6 +90,7 @@ impl Lane {
             head_since: now,
             last_heard: now,
             last_used: now,
+            ready_since: None,
             phase_deadline: None,
             out: VecDeque::new(),
             queued_total: 0,
@@ -134,6 +137,19 @@ impl Lane {
             left -= front.len();
             self.out.pop_front();
         }
+    }
+
+    /// The session's next quick action goes here.
+    pub(super) fn bind(&mut self, session: SessionId) {
+        if !self.bound.contains(&session) {
+            self.bound.push_back(session);
+        }
+    }
+
+    /// Whether it was logged in for a while: its loss says nothing against opening it again at once.
+    pub(super) fn was_stable(&self, now: Instant) -> bool {
+        self.ready_since
+            .is_some_and(|since| now.saturating_duration_since(since) >= NodeSettings::STABLE_AFTER)
     }
 
     fn out_bytes(&self) -> usize {

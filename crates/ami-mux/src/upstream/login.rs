@@ -187,6 +187,7 @@ impl<R: Clone> Node<R> {
         }
         if let Some(lane) = self.lanes.get_mut(&id) {
             lane.phase = Phase::Ready;
+            lane.ready_since = Some(now);
             lane.phase_deadline = None;
             lane.last_used = now;
         }
@@ -221,7 +222,6 @@ impl<R: Clone> Node<R> {
 
     fn node_up(&mut self, now: Instant) {
         let id: NodeId = self.settings.id;
-        self.event_attempt = 0;
         self.action_attempt = 0;
         self.status.state = NodeState::Booting;
         self.status.reason = "logged in".into();

@@ -45,7 +45,14 @@ impl<R: Clone> Node<R> {
 
     fn after_lane_loss(&mut self, lane: &Lane, reason: &str, now: Instant) {
         match lane.role {
-            LaneRole::Event => self.node_down(reason, now),
+            LaneRole::Event => {
+                self.event_attempt = if lane.was_stable(now) {
+                    0
+                } else {
+                    self.event_attempt.saturating_add(1)
+                };
+                self.node_down(reason, now);
+            }
             LaneRole::Action | LaneRole::Blocking => {
                 self.note(NodeNote::LaneLost {
                     reason: reason.to_owned(),
@@ -53,7 +60,7 @@ impl<R: Clone> Node<R> {
                 if self.inquiry.lane == Some(lane.id) {
                     self.inquiry.lane_lost();
                 }
-                if !lane.is_ready() {
+                if !lane.was_stable(now) {
                     self.action_attempt = self.action_attempt.saturating_add(1);
                 }
                 if self.status.is_up() {
@@ -87,9 +94,7 @@ impl<R: Clone> Node<R> {
             self.effects
                 .push_back(NodeEffect::Broadcast(Mail::NodeDown(self.settings.id)));
         }
-        let attempt = self.event_attempt;
-        self.event_attempt = attempt.saturating_add(1);
-        self.open_lane(LaneRole::Event, attempt, now);
+        self.open_lane(LaneRole::Event, self.event_attempt, now);
     }
 
     /// Ends a pending action in its node's stead and frees its slot.

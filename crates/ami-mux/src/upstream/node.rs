@@ -39,6 +39,8 @@ pub struct Node<R> {
     pub(super) inquiry: Inquiry,
     pub(super) event_attempt: u32,
     pub(super) action_attempt: u32,
+    /// The lane that takes no quick actions until a slow one has had it.
+    pub(super) reserved: Option<LaneId>,
     pub(super) wake_at: Option<Instant>,
     pub(super) draining: bool,
     pub(super) effects: VecDeque<NodeEffect<R>>,
@@ -58,6 +60,7 @@ impl<R: Clone> Node<R> {
             inquiry: Inquiry::default(),
             event_attempt: 0,
             action_attempt: 0,
+            reserved: None,
             wake_at: None,
             draining: false,
             effects: VecDeque::new(),
@@ -161,7 +164,7 @@ impl<R: Clone> Node<R> {
         if let Some(lane) = self.queue.push(submission)
             && let Some(lane) = self.lanes.get_mut(&lane)
         {
-            lane.bound.push_back(session);
+            lane.bind(session);
         }
         self.dispatch(now);
     }

@@ -107,11 +107,11 @@ impl<R> FairQueue<R> {
         Some(submission)
     }
 
-    /// Whether `session` has more to write.
-    pub(super) fn has_waiting(&self, session: SessionId) -> bool {
-        self.turns
-            .get(&session)
-            .is_some_and(|turn| !turn.waiting.is_empty())
+    /// Whether `session` has more to write, and must write it on `lane`.
+    pub(super) fn is_bound(&self, session: SessionId, lane: LaneId) -> bool {
+        self.turns.get(&session).is_some_and(|turn| {
+            !turn.waiting.is_empty() && turn.lane.is_some_and(|(bound, _)| bound == lane)
+        })
     }
 
     /// An action of `session` was finished by its lane, or its lane is gone.

@@ -39,6 +39,8 @@ pub struct NodeSettings {
 impl NodeSettings {
     /// A lane that has not logged in by then is given up.
     pub const LOGIN_DEADLINE: Duration = Duration::from_secs(10);
+    /// A lane that was logged in for less is opened again with a pause: a node may take a login and close at once.
+    pub const STABLE_AFTER: Duration = Duration::from_secs(10);
     /// A lane beyond the minimum is closed after this long without work.
     pub const IDLE_CLOSE: Duration = Duration::from_secs(30);
     /// The head of a lane may be unanswered this long before nothing more is written behind it.
