@@ -12,3 +12,4 @@ mod node_loss;
 mod order;
 mod pipelining;
 mod scratch;
+mod transcripts;
