@@ -14,6 +14,9 @@ use ami_telemetry::CloseReason;
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
+/// What a session takes at a time, while the rest may still be dropped.
+const TAKEN_BYTES: usize = 64 * 1024;
+
 /// What a session may have waiting.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Budget {
@@ -120,8 +123,11 @@ impl Inbox {
                 queue.post_event(mail, event.plain().len(), drained);
             }
             Mail::Reply { bytes, .. } => {
-                let length = bytes.iter().map(bytes::Bytes::len).sum();
-                queue.post_reply(mail, length, self.drained_replies.load(Ordering::Relaxed));
+                queue.post_reply(
+                    mail,
+                    length(bytes),
+                    self.drained_replies.load(Ordering::Relaxed),
+                );
             }
             Mail::Written { .. } | Mail::NodeUp(_) | Mail::NodeBooted(_) | Mail::NodeDown(_) => {
                 queue.mail.push_back(mail.clone());
@@ -145,20 +151,58 @@ impl Inbox {
         self.notify.notified().await;
     }
 
-    /// Takes everything.
+    /// Takes what is next: everything, or when the oldest events may be dropped only a part, since what is taken cannot be
+    /// dropped any more. Then [`Inbox::posted`] is ready again.
     pub(crate) fn drain(&self) -> Drained {
         let mut queue = self.queue.lock();
-        Drained {
-            event_bytes: std::mem::take(&mut queue.event_bytes),
-            reply_bytes: std::mem::take(&mut queue.reply_bytes),
-            mail: std::mem::take(&mut queue.mail),
-            dropped: std::mem::take(&mut queue.dropped),
-            closed: queue.closed,
+        let drained = match queue.budget.policy {
+            SlowPolicy::Disconnect => queue.take_all(),
+            SlowPolicy::DropOldest => queue.take_some(),
+        };
+        if !queue.mail.is_empty() {
+            self.notify.notify_one();
         }
+        drained
     }
 }
 
 impl Queue {
+    fn take_all(&mut self) -> Drained {
+        Drained {
+            event_bytes: std::mem::take(&mut self.event_bytes),
+            reply_bytes: std::mem::take(&mut self.reply_bytes),
+            mail: std::mem::take(&mut self.mail),
+            dropped: std::mem::take(&mut self.dropped),
+            closed: self.closed,
+        }
+    }
+
+    fn take_some(&mut self) -> Drained {
+        let (mut mail, mut event_bytes, mut reply_bytes) = (VecDeque::new(), 0, 0);
+        while event_bytes + reply_bytes < TAKEN_BYTES
+            && let Some(next) = self.mail.pop_front()
+        {
+            match &next {
+                Mail::Event(event) => event_bytes += event.plain().len(),
+                Mail::Reply { bytes, .. } => reply_bytes += length(bytes),
+                Mail::Written { .. }
+                | Mail::NodeUp(_)
+                | Mail::NodeBooted(_)
+                | Mail::NodeDown(_) => {}
+            }
+            mail.push_back(next);
+        }
+        self.event_bytes -= event_bytes;
+        self.reply_bytes -= reply_bytes;
+        Drained {
+            mail,
+            event_bytes,
+            reply_bytes,
+            dropped: std::mem::take(&mut self.dropped),
+            closed: self.closed,
+        }
+    }
+
     fn post_event(&mut self, mail: &Mail, length: usize, drained: usize) {
         while self.event_bytes + drained + length > self.budget.event_bytes {
             match self.budget.policy {
@@ -208,6 +252,10 @@ impl Queue {
         }
         true
     }
+}
+
+fn length(bytes: &[bytes::Bytes]) -> usize {
+    bytes.iter().map(bytes::Bytes::len).sum()
 }
 
 #[cfg(test)]

@@ -18,6 +18,9 @@ use crate::transport::Transport;
 /// Slices given to one vectored write.
 const SLICES_PER_WRITE: usize = 64;
 
+/// So many bytes keep the socket busy. What waits in the inbox instead can still be dropped.
+const FULL_BYTES: usize = 128 * 1024;
+
 #[derive(Debug)]
 struct Slice {
     bytes: Bytes,
@@ -73,6 +76,7 @@ impl Outbound {
     /// Whether enough waits that more need not be taken from the inbox.
     pub(crate) fn is_full(&self) -> bool {
         self.slices.len() >= 4 * SLICES_PER_WRITE
+            || self.event_bytes + self.reply_bytes >= FULL_BYTES
     }
 
     pub(crate) fn event_bytes(&self) -> usize {
