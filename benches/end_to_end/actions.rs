@@ -10,7 +10,7 @@ use tokio::time::{Instant, sleep};
 
 use crate::caller::{Tally, call, connect};
 use crate::cpu::Spent;
-use crate::figure::{micros, nanos, per_second, percentiles, ratio};
+use crate::figure::{micros, nanos, per_second, percent, percentiles, ratio};
 use crate::process::{Bed, Kind};
 use crate::{Outcome, Plan, say};
 
@@ -85,7 +85,7 @@ fn row(clients: usize, pace: Option<Duration>, own: &Measured, floor: &Measured)
         time(floor.time),
         format!("{}/{}", times.0, times.1),
         micros(own.nanos_per_action()),
-        own.spent.user_percent,
+        percent(own.spent.user_percent),
         micros(floor.nanos_per_action()),
         ratio(own.nanos_per_action(), floor.nanos_per_action()),
     )

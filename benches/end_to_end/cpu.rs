@@ -9,6 +9,9 @@ use std::fs::{read_dir, read_to_string};
 
 use crate::Outcome;
 
+/// With fewer the two are not told apart: what runs at the ticks only is counted never or always.
+const TICKS_MIN: u64 = 30;
+
 /// A reading of the clock.
 #[derive(Debug)]
 pub(crate) struct CpuClock {
@@ -23,8 +26,8 @@ pub(crate) struct CpuClock {
 pub(crate) struct Spent {
     /// In nanoseconds.
     pub(crate) nanos: u64,
-    /// Of it outside the kernel, in percent.
-    pub(crate) user_percent: u64,
+    /// Of it outside the kernel, in percent; none when there were too few hundredths to tell.
+    pub(crate) user_percent: Option<u64>,
 }
 
 impl CpuClock {
@@ -60,9 +63,10 @@ impl CpuClock {
             .sum();
         let user = self.user_ticks - earlier.user_ticks;
         let system = self.system_ticks - earlier.system_ticks;
+        let all = user + system;
         Spent {
             nanos,
-            user_percent: user * 100 / (user + system).max(1),
+            user_percent: (all >= TICKS_MIN).then(|| user * 100 / all),
         }
     }
 }

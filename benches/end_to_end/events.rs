@@ -9,7 +9,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::cpu::Spent;
-use crate::figure::{micros, millis, nanos, per_second, percentiles, ratio};
+use crate::figure::{micros, millis, nanos, per_second, percent, percentiles, ratio};
 use crate::node::Flooded;
 use crate::process::{Bed, Kind, Middle};
 use crate::subscriber::{Found, Tally, connect, subscribe};
@@ -77,7 +77,7 @@ fn row(clients: usize, rate: u32, own: &Measured, floor: &Measured) -> String {
         "{clients:>7} {rate:>8} {:>11} {:>11} {:>6} {:>9} {:>6} {:>13} {:>14} {:>14}  {check}",
         per_second(own.delivered, nanos(own.elapsed)),
         micros(own.nanos_per_event()),
-        own.spent.user_percent,
+        percent(own.spent.user_percent),
         micros(floor.nanos_per_event()),
         ratio(own.nanos_per_event(), floor.nanos_per_event()),
         per_second(own.delivered, own.spent.nanos),

@@ -21,6 +21,11 @@ pub(crate) fn ratio(figure: u64, floor: u64) -> String {
     format!("{}.{:02}", hundredths / 100, hundredths % 100)
 }
 
+/// A share where it is known.
+pub(crate) fn percent(share: Option<u64>) -> String {
+    share.map_or_else(|| "-".to_owned(), |share| share.to_string())
+}
+
 /// Units per second of wall-clock or CPU time.
 pub(crate) fn per_second(count: u64, nanos: u64) -> u64 {
     let scaled = u128::from(count) * 1_000_000_000 / u128::from(nanos.max(1));
