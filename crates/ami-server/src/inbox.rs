@@ -33,6 +33,7 @@ pub(crate) struct Budget {
 pub(crate) struct Inbox {
     queue: Mutex<Queue>,
     notify: Notify,
+    ended: Notify,
     interest: AtomicU32,
     /// Bytes of events and of replies that were drained and are not written yet.
     drained_events: AtomicUsize,
@@ -77,6 +78,7 @@ impl Inbox {
         Self {
             queue: Mutex::new(queue),
             notify: Notify::new(),
+            ended: Notify::new(),
             interest: AtomicU32::new(0),
             drained_events: AtomicUsize::new(0),
             drained_replies: AtomicUsize::new(0),
@@ -133,9 +135,11 @@ impl Inbox {
                 queue.mail.push_back(mail.clone());
             }
         }
-        let wake = was_empty || queue.closed.is_some();
+        let ended = queue.closed.is_some();
         drop(queue);
-        if wake {
+        if ended {
+            self.ended.notify_one();
+        } else if was_empty {
             self.notify.notify_one();
         }
     }
@@ -143,7 +147,12 @@ impl Inbox {
     /// Ends the session for a reason that its task does not see itself.
     pub(crate) fn close(&self, reason: CloseReason) {
         self.queue.lock().closed.get_or_insert(reason);
-        self.notify.notify_one();
+        self.ended.notify_one();
+    }
+
+    /// Waits until the session must end. A session that takes no mail waits for this all the same.
+    pub(crate) async fn ended(&self) {
+        self.ended.notified().await;
     }
 
     /// Waits until something was posted.

@@ -162,6 +162,7 @@ impl Driver {
                 }
                 io = std::future::poll_fn(|cx| self.poll_io(cx)) => self.on_io(io),
                 () = std::future::ready(()), if has_mail => self.take_mail(),
+                () = inbox.ended() => self.fetch_mail(),
                 () = inbox.posted(), if wants_mail => self.fetch_mail(),
                 permit = reserve(&world, unsent), if unsent.is_some() => self.send_one(permit),
                 () = sleep_until(wake) => self.on_time(),
