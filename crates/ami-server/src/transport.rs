@@ -134,4 +134,4 @@ impl AsyncWrite for Transport {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -32,6 +32,8 @@ struct Slice {
 #[derive(Debug, Default)]
 pub(crate) struct Outbound {
     slices: VecDeque<Slice>,
+    /// TLS took bytes that the socket has not taken yet.
+    unflushed: bool,
     event_bytes: usize,
     reply_bytes: usize,
 }
@@ -69,8 +71,9 @@ impl Outbound {
         }
     }
 
+    /// Whether everything has left, from TLS's own buffer too.
     pub(crate) fn is_empty(&self) -> bool {
-        self.slices.is_empty()
+        self.slices.is_empty() && !self.unflushed
     }
 
     /// Whether enough waits that more need not be taken from the inbox.
@@ -110,6 +113,7 @@ impl Outbound {
                 Poll::Ready(Ok(0)) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
                 Poll::Ready(Ok(count)) => {
                     drop(slices);
+                    self.unflushed = true;
                     written.bytes += count;
                     written.events += self.advance(count);
                 }
@@ -120,7 +124,10 @@ impl Outbound {
         }
         match Pin::new(socket).poll_flush(cx) {
             Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
-            Poll::Ready(Ok(())) => Poll::Ready(Ok(written)),
+            Poll::Ready(Ok(())) => {
+                self.unflushed = false;
+                Poll::Ready(Ok(written))
+            }
             Poll::Pending if written.bytes > 0 => Poll::Ready(Ok(written)),
             Poll::Pending => Poll::Pending,
         }

@@ -12,7 +12,7 @@ async fn tcp_pair() -> (TcpStream, TcpStream) {
     (ours.expect("connected"), accepted.expect("accepted").0)
 }
 
-async fn tls_pair() -> (Transport, Transport) {
+pub(crate) async fn tls_pair() -> (Transport, Transport) {
     let authority = Authority::new();
     let (server, client) = (authority.server(), authority.client());
     let (ours, theirs) = tcp_pair().await;

@@ -59,3 +59,34 @@ async fn the_age_is_that_of_the_oldest_slice() {
         Some(start + Duration::from_mins(1))
     );
 }
+
+#[tokio::test]
+async fn what_tls_holds_back_is_not_forgotten() {
+    let (mut client, mut socket) = crate::transport::tests::tls_pair().await;
+    let mut outbound = Outbound::default();
+    let mut cx = Context::from_waker(std::task::Waker::noop());
+    let mut sent = 0;
+    loop {
+        outbound.push([Bytes::from(vec![b'x'; 4096])], false, Instant::now());
+        sent += 4096;
+        match outbound.poll_write(&mut socket, &mut cx) {
+            Poll::Pending => break,
+            Poll::Ready(written) => {
+                written.expect("written");
+            }
+        }
+        if outbound.is_empty() {
+            let flushed = Pin::new(&mut socket).poll_flush(&mut cx);
+            assert!(flushed.is_ready(), "bytes stay behind in TLS");
+        }
+    }
+    let mut received = vec![0; sent];
+    let write = async {
+        while !outbound.is_empty() {
+            let written = std::future::poll_fn(|cx| outbound.poll_write(&mut socket, cx)).await;
+            written.expect("written");
+        }
+    };
+    let (read, ()) = tokio::join!(client.read_exact(&mut received), write);
+    assert_eq!(read.expect("received"), sent);
+}
