@@ -235,7 +235,9 @@ async fn the_events_action_changes_what_is_seen_at_once() {
                 "{mask}"
             );
             for frame in &seen {
-                let word = frame.header("MemberName").or(frame.header("UserEvent"));
+                let word = frame
+                    .header("MemberName")
+                    .or_else(|| frame.header("UserEvent"));
                 let hidden = hidden.iter().any(|hidden| Some(hidden.as_bytes()) == word);
                 assert!(!hidden, "{node}: raised while off: {:?}", frame.bytes());
             }

@@ -3,13 +3,38 @@
 //! Tests that need real Asterisk find it through the environment that `tests/run` sets (`eval "$(tests/asterisk/env)"` by hand); they
 //! fail without it.
 
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::string_slice,
+    clippy::unwrap_used,
+    reason = "a test that cannot go on fails there"
+)]
+#![allow(
+    clippy::excessive_nesting,
+    reason = "`#[tokio::test]` adds levels that are not in the text"
+)]
+#![allow(
+    clippy::format_push_string,
+    clippy::large_futures,
+    reason = "a test has few"
+)]
+#![allow(unreachable_pub, reason = "nothing of a test is reachable")]
+
 mod support;
 
 mod actions;
+mod bad_input;
+mod check;
 mod events;
 mod login;
 mod node_loss;
 mod order;
 mod pipelining;
 mod scratch;
+mod session_actions;
+mod slow_consumer;
+mod tls;
 mod transcripts;
