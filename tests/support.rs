@@ -100,6 +100,10 @@ pub struct Setup {
     pub manager_conf: String,
     /// More of `amiplex.toml`, before the listeners.
     pub more: String,
+    /// `level` of the log.
+    pub level: String,
+    /// How long the end may take.
+    pub drain_timeout: String,
     /// Name and further lines of each listener; the address is chosen by the system.
     pub listeners: Vec<(String, String)>,
 }
@@ -117,6 +121,8 @@ impl Setup {
             nodes,
             manager_conf: MANAGER_CONF.to_owned(),
             more: String::new(),
+            level: "info".to_owned(),
+            drain_timeout: "2s".to_owned(),
             listeners,
         }
     }
@@ -139,6 +145,12 @@ impl Setup {
         self
     }
 
+    /// A log with more or less in it.
+    pub fn log_level(mut self, level: &str) -> Self {
+        level.clone_into(&mut self.level);
+        self
+    }
+
     /// One more listener.
     pub fn listener(mut self, name: &str, lines: &str) -> Self {
         self.listeners.push((name.to_owned(), lines.to_owned()));
@@ -153,7 +165,12 @@ impl Setup {
 
     /// Writes the configuration; the path of `amiplex.toml`.
     pub fn write(&self, directory: &Path) -> PathBuf {
-        let mut text = "[server]\nmanager_conf = \"manager.conf\"\nacl_conf = \"acl.conf\"\ndrain_timeout = \"2s\"\n[log]\nformat = \"json\"\nlevel = \"info\"\n".to_owned();
+        let mut text =
+            "[server]\nmanager_conf = \"manager.conf\"\nacl_conf = \"acl.conf\"\n".to_owned();
+        text.push_str(&format!(
+            "drain_timeout = \"{}\"\n[log]\nformat = \"json\"\nlevel = \"{}\"\n",
+            self.drain_timeout, self.level
+        ));
         text.push_str(&self.more);
         for (index, (name, more)) in self.listeners.iter().enumerate() {
             // Each listener has a loopback address of its own, so that all may ask for any port.
