@@ -78,6 +78,8 @@ pub struct Session {
     pub(super) start: SessionStart,
     pub(super) settings: Arc<SessionSettings>,
     pub(super) phase: Phase,
+    /// The login of a session that has ended: its driver still has to leave what it entered.
+    former: Option<Box<Login>>,
     pub(super) decoder: ActionDecoder,
     pub(super) challenge: Option<ami_proto::Challenge>,
     pub(super) line: WorkLine,
@@ -106,6 +108,7 @@ impl Session {
             phase: Phase::Unauthenticated {
                 until: now + settings.auth_timeout,
             },
+            former: None,
             settings,
             decoder: ActionDecoder::new(),
             challenge: None,
@@ -270,11 +273,12 @@ impl Session {
         matches!(self.phase, Phase::Ended)
     }
 
-    /// The login, once there is one.
+    /// The login, once there was one; also of a session that is over.
     pub fn principal(&self) -> Option<&Principal> {
         match &self.phase {
             Phase::Open(login) => Some(&login.principal),
-            Phase::Unauthenticated { .. } | Phase::Refusing(_) | Phase::Ended => None,
+            Phase::Ended => self.former.as_ref().map(|login| &login.principal),
+            Phase::Unauthenticated { .. } | Phase::Refusing(_) => None,
         }
     }
 
@@ -363,13 +367,16 @@ impl Session {
     /// Ends now; what is queued for the client is still written.
     pub(super) fn end(&mut self, reason: EndReason) {
         if !matches!(self.phase, Phase::Ended) {
-            self.phase = Phase::Ended;
+            if let Phase::Open(login) = std::mem::replace(&mut self.phase, Phase::Ended) {
+                self.former = Some(login);
+            }
             self.effects.push_back(SessionEffect::Close(reason));
         }
     }
 
     /// Takes no more input, and ends when everything accepted is answered.
     pub(super) fn end_after_line(&mut self, reason: EndReason) {
+        self.finish_wait();
         if self.line.is_empty() {
             self.end(reason);
         } else {

@@ -5,8 +5,11 @@ use std::time::Instant;
 
 use ami_access::{Authorized, Cost};
 use ami_proto::Action;
+use smallvec::smallvec;
 
-use crate::ids::{ActionSeq, SessionId};
+use crate::ids::{ActionSeq, NodeId, SessionId};
+use crate::mail::Mail;
+use crate::outcome::{Cause, Failure, Outcome};
 
 /// An action that a session hands to a node. `R` is how the answer finds the session.
 #[derive(Debug)]
@@ -32,6 +35,22 @@ pub struct Submission<R> {
 }
 
 impl Submission<()> {
+    /// The answer to an action that could not be handed to its node, for the session's own machine.
+    pub fn not_sent(&self, node: NodeId, name: &str) -> Mail {
+        let failure = Failure {
+            outcome: Outcome::NotSent,
+            cause: Cause::NodeDown,
+        };
+        let action_id = self.action.action().action_id();
+        Mail::Reply {
+            node,
+            seq: self.seq,
+            bytes: smallvec![failure.response(name, action_id.as_ref())],
+            last: true,
+            list: false,
+        }
+    }
+
     /// The same, with an address for the answer.
     pub fn addressed_to<R>(self, reply_to: R) -> Submission<R> {
         let Self {

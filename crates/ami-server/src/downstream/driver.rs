@@ -17,6 +17,7 @@ use ami_mux::{
 use ami_telemetry::CloseReason;
 use bytes::BytesMut;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::sync::mpsc::error::TrySendError;
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::journal::Journal;
@@ -151,19 +152,19 @@ impl Driver {
             let world = Arc::clone(&self.world);
             let wake = self.wake_at();
             let unsent = self.unsent.front().map(|(node, _)| *node);
-            let wants_mail = !self.outbound.is_full();
-            let has_mail = wants_mail && !self.mail.is_empty();
+            let has_room = !self.outbound.is_full();
+            let has_mail = !self.mail.is_empty();
+            // In no fixed order: a client that never stops sending must not keep its own mail and timers waiting.
             tokio::select! {
-                biased;
                 () = supervisor.stopping().cancelled() => return CloseReason::Drain,
                 () = supervisor.draining().cancelled(), if !draining => {
                     draining = true;
                     self.session.drain();
                 }
                 io = std::future::poll_fn(|cx| self.poll_io(cx)) => self.on_io(io),
-                () = std::future::ready(()), if has_mail => self.take_mail(),
+                () = std::future::ready(()), if has_room && has_mail => self.take_mail(),
                 () = inbox.ended() => self.fetch_mail(),
-                () = inbox.posted(), if wants_mail => self.fetch_mail(),
+                () = inbox.posted(), if has_room && !has_mail => self.fetch_mail(),
                 permit = reserve(&world, unsent), if unsent.is_some() => self.send_one(permit),
                 () = sleep_until(wake) => self.on_time(),
             }
@@ -307,23 +308,37 @@ impl Driver {
             self.unsent.push_back((node, submission));
             return;
         }
-        let Some(handle) = self.world.cluster.node(node) else {
+        let world = Arc::clone(&self.world);
+        let Some(handle) = world.cluster.node(node) else {
             return;
         };
         match handle.commands.try_reserve() {
             Ok(permit) => permit.send(self.addressed(submission)),
-            Err(_) => self.unsent.push_back((node, submission)),
+            Err(TrySendError::Full(())) => self.unsent.push_back((node, submission)),
+            Err(TrySendError::Closed(())) => self.refuse(node, &submission),
         }
     }
 
     fn send_one(&mut self, permit: Option<tokio::sync::mpsc::OwnedPermit<NodeCommand>>) {
-        let Some((_, submission)) = self.unsent.pop_front() else {
+        let Some((node, submission)) = self.unsent.pop_front() else {
             return;
         };
-        if let Some(permit) = permit {
-            let command = self.addressed(submission);
-            permit.send(command);
+        match permit {
+            Some(permit) => {
+                let command = self.addressed(submission);
+                permit.send(command);
+            }
+            None => self.refuse(node, &submission),
         }
+    }
+
+    /// The node's task has ended, and this action never reached it.
+    fn refuse(&mut self, node: NodeId, submission: &Submission<()>) {
+        let directory = self.world.cluster.directory();
+        let name = directory.entry(node).map_or("", |entry| &*entry.name);
+        let mail = submission.not_sent(node, name);
+        let now = Instant::now().into_std();
+        self.session.mail(mail, &*self.world, now);
     }
 
     fn addressed(&self, submission: Box<Submission<()>>) -> NodeCommand {
@@ -429,3 +444,6 @@ fn close_reason(reason: EndReason) -> CloseReason {
         EndReason::Draining => CloseReason::Drain,
     }
 }
+
+#[cfg(test)]
+mod tests;

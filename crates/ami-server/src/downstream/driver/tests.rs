@@ -1,0 +1,194 @@
+use std::net::{IpAddr, Ipv4Addr};
+use std::path::Path;
+
+use ami_access::OnNodeLoss;
+use ami_access::manager_conf::MemoryFiles;
+use ami_mux::{Directory, DirectoryEntry, NodeEvent, NodeState, NodeStatus, SessionId};
+use ami_proto::Frame;
+use ami_telemetry::Meters;
+use arc_swap::ArcSwap;
+use bytes::Bytes;
+use socket2::SockRef;
+use tokio::net::{TcpSocket, TcpStream};
+use tokio::sync::mpsc;
+use tokio::task::{JoinHandle, yield_now};
+
+use super::*;
+use crate::cluster::{Cluster, NodeHandle};
+use crate::hub::EventHub;
+use crate::registry::{SessionLimits, SessionRegistry};
+use crate::throttle::AuthThrottle;
+
+const MANAGER_CONF: &str =
+    "[general]\n[one]\nsecret = s\nread = all\nwrite = all\nallowmultiplelogin = no\n";
+const LOGIN: &str = "Action: Login\r\nUsername: one\r\nSecret: s\r\n\r\n";
+/// Far more than any of these tests takes.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+struct Bench {
+    world: Arc<World>,
+    commands: Option<mpsc::Receiver<NodeCommand>>,
+    client: TcpStream,
+    task: JoinHandle<()>,
+}
+
+fn world(commands: mpsc::Sender<NodeCommand>, meters: Arc<Meters>) -> World {
+    let files = MemoryFiles::default().with("/manager.conf", MANAGER_CONF);
+    let loaded = ami_access::load_from(&files, Path::new("/manager.conf"), None);
+    let status = NodeStatus {
+        state: NodeState::Up,
+        ..NodeStatus::initial()
+    };
+    let entry = DirectoryEntry {
+        name: "pbx1".into(),
+        config_dir: "/etc/asterisk".into(),
+        module_dir: "/usr/lib/asterisk/modules".into(),
+        status,
+    };
+    let hub = Arc::new(EventHub::default());
+    World {
+        accounts: ArcSwap::from_pointee(loaded.expect("valid").accounts),
+        cluster: Cluster::new(
+            vec![NodeHandle { commands, hub }],
+            Directory::new(vec![entry]),
+        ),
+        registry: Arc::new(SessionRegistry::new(SessionLimits {
+            sessions: 10,
+            unauthenticated: 10,
+            unauthenticated_per_address: 10,
+        })),
+        throttle: AuthThrottle::default(),
+        meters,
+    }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a test joins its one task itself"
+)]
+async fn bench() -> Bench {
+    let meters = Arc::new(Meters::new("test"));
+    let (commands, receiver) = mpsc::channel(8);
+    let world = Arc::new(world(commands, Arc::clone(&meters)));
+    let socket = TcpSocket::new_v4().expect("a socket");
+    socket
+        .bind("127.0.0.1:0".parse().expect("an address"))
+        .expect("bound");
+    let listener = socket.listen(1).expect("listening");
+    let client = TcpSocket::new_v4().expect("a socket");
+    client.set_recv_buffer_size(4096).expect("small");
+    let (client, accepted) = tokio::join!(
+        client.connect(listener.local_addr().expect("bound")),
+        listener.accept()
+    );
+    let (stream, _) = accepted.expect("accepted");
+    SockRef::from(&stream)
+        .set_send_buffer_size(4096)
+        .expect("small");
+    let peer = IpAddr::V4(Ipv4Addr::LOCALHOST);
+    let settings = SessionSettings {
+        inflight_max: 16,
+        action_deadline: PATIENCE,
+        list_deadline: PATIENCE,
+        event_hold_max: Duration::from_millis(100),
+        auth_timeout: PATIENCE,
+        label: "Node".into(),
+        select: Arc::from(["Node".to_owned()]),
+        node: None,
+        greeting_version: None,
+        on_node_loss: OnNodeLoss::Keep,
+    };
+    let connection = Connection {
+        start: SessionStart {
+            id: SessionId(1),
+            peer,
+        },
+        settings: Arc::new(settings),
+        transport: Transport::plain(stream),
+        place: world.registry.admit(peer).expect("a place"),
+        outbound: OutboundLimits {
+            event_bytes: 512 * 1024,
+            reply_bytes: 512 * 1024,
+            event_age: Duration::from_hours(1),
+        },
+        listener: "test".into(),
+    };
+    let task = tokio::spawn(run(connection, Arc::clone(&world), Supervisor::new(meters)));
+    Bench {
+        world,
+        commands: Some(receiver),
+        client: client.expect("connected"),
+        task,
+    }
+}
+
+impl Bench {
+    async fn says(&mut self, text: &str) {
+        let written = self.client.write_all(text.as_bytes()).await;
+        written.expect("written");
+    }
+
+    async fn hears(&mut self, end: &str) -> String {
+        let mut heard = Vec::new();
+        let hear = async {
+            while !String::from_utf8_lossy(&heard).contains(end) {
+                let count = self.client.read_buf(&mut heard).await.expect("read");
+                assert!(count > 0, "closed without {end:?}: {heard:?}");
+            }
+        };
+        let done = timeout(PATIENCE, hear).await;
+        done.expect("heard in time");
+        String::from_utf8_lossy(&heard).into_owned()
+    }
+}
+
+fn event() -> Mail {
+    let text = format!(
+        "Event: E\r\nPrivilege: call,all\r\nFill: {}\r\n\r\n",
+        "x".repeat(200)
+    );
+    let bytes = Bytes::from(text);
+    let frame = Frame::parse(bytes.clone()).expect("a message");
+    let event = NodeEvent::new(NodeId(0), "pbx1".into(), &frame, bytes);
+    Mail::Event(Arc::new(event))
+}
+
+#[tokio::test]
+async fn a_login_whose_logoff_came_with_it_frees_its_account() {
+    let mut bench = bench().await;
+    bench.says(&format!("{LOGIN}Action: Logoff\r\n\r\n")).await;
+    bench.hears("Thanks for all the fish.\r\n\r\n").await;
+    bench.task.await.expect("ends");
+    assert!(!bench.world.registry.is_logged_in("one"));
+    assert_eq!(bench.world.registry.len(), 0);
+}
+
+#[tokio::test]
+async fn a_client_that_does_not_read_is_closed_when_its_budget_is_used_up() {
+    let mut bench = bench().await;
+    bench.says(LOGIN).await;
+    bench.hears("accepted\r\n\r\n").await;
+    let node = bench.world.cluster.node(NodeId(0)).expect("the node");
+    let flood = async {
+        while bench.world.registry.len() > 0 {
+            node.hub.publish(&event());
+            yield_now().await;
+        }
+    };
+    let closed = timeout(PATIENCE, flood).await;
+    closed.expect("closed by its budget, long before the age of its events");
+}
+
+#[tokio::test]
+async fn an_action_whose_node_has_no_task_any_more_is_answered() {
+    let mut bench = bench().await;
+    bench.says(LOGIN).await;
+    bench.hears("accepted\r\n\r\n").await;
+    drop(bench.commands.take());
+    bench
+        .says("Action: Getvar\r\nActionID: 7\r\nVariable: X\r\n\r\n")
+        .await;
+    let reply = bench.hears("\r\n\r\n").await;
+    assert!(reply.contains("ActionID: 7\r\n"), "{reply}");
+    assert!(reply.contains("Outcome: not-sent\r\n"), "{reply}");
+}
