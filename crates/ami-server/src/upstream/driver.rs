@@ -3,7 +3,7 @@
 //! One `poll` looks at every lane: it writes what is queued, reads what has come and gives it to the machine. Nothing
 //! in it waits for a client (I4), and a peer that does not read never stops us reading.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::future::Future;
 use std::io::IoSlice;
 use std::pin::{Pin, pin};
@@ -17,7 +17,7 @@ use bytes::{Bytes, BytesMut};
 use smallvec::SmallVec;
 use tokio::io::{AsyncReadExt, AsyncWrite};
 use tokio::sync::mpsc;
-use tokio::task::JoinSet;
+use tokio::task::{self, JoinSet};
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::backoff::Backoff;
@@ -64,7 +64,8 @@ struct NodeDriver {
     id: NodeId,
     machine: Node<Arc<Inbox>>,
     lanes: BTreeMap<LaneId, LaneSocket>,
-    connecting: JoinSet<(LaneId, Result<Transport, ConnectError>)>,
+    connecting: JoinSet<Result<Transport, ConnectError>>,
+    connecting_lanes: HashMap<task::Id, LaneId>,
     address: Arc<NodeAddress>,
     backoff: Backoff,
     world: Arc<World>,
@@ -88,6 +89,7 @@ pub(crate) async fn run(task: NodeTask, world: Arc<World>, supervisor: Superviso
         machine: Node::new(settings, nonce, Instant::now().into_std()),
         lanes: BTreeMap::new(),
         connecting: JoinSet::new(),
+        connecting_lanes: HashMap::new(),
         address: Arc::new(address),
         backoff,
         world,
@@ -100,8 +102,8 @@ pub(crate) async fn run(task: NodeTask, world: Arc<World>, supervisor: Superviso
             .machine
             .poll_timeout()
             .map_or_else(far_future, Instant::from_std);
+        // In no fixed order: a flood of events must not keep the sessions' actions and the deadlines waiting.
         tokio::select! {
-            biased;
             () = supervisor.stopping().cancelled() => break,
             () = std::future::poll_fn(|cx| driver.poll_sockets(cx)) => {}
             count = commands.recv_many(&mut taken, COMMANDS_PER_TURN) => {
@@ -132,27 +134,39 @@ impl NodeDriver {
 
     fn connected(
         &mut self,
-        joined: Result<(LaneId, Result<Transport, ConnectError>), tokio::task::JoinError>,
+        joined: Result<(task::Id, Result<Transport, ConnectError>), task::JoinError>,
     ) {
         let now = Instant::now().into_std();
-        match joined {
-            Ok((lane, Ok(transport))) => {
-                self.lanes.insert(
-                    lane,
-                    LaneSocket {
-                        transport,
-                        input: BytesMut::new(),
-                        more: false,
-                    },
-                );
+        let (id, outcome) = match joined {
+            Ok((id, Ok(transport))) => (id, Ok(transport)),
+            Ok((id, Err(error))) => {
+                self.journal.connect_failed(&error);
+                (id, Err(error.to_string()))
+            }
+            Err(error) => {
+                tracing::error!(%error, "a connect task ended by a bug");
+                (error.id(), Err(error.to_string()))
+            }
+        };
+        let Some(lane) = self.connecting_lanes.remove(&id) else {
+            return;
+        };
+        match outcome {
+            // The machine may have given the lane up meanwhile: then nobody would ever close this connection.
+            Ok(_) if self.machine.lane_output(lane).is_none() => {}
+            Ok(transport) => {
+                let socket = LaneSocket {
+                    transport,
+                    input: BytesMut::new(),
+                    more: false,
+                };
+                self.lanes.insert(lane, socket);
                 self.machine.lane_opened(lane, now);
             }
-            Ok((lane, Err(error))) => {
-                self.journal.connect_failed(&error);
+            Err(reason) => {
                 self.machine
-                    .lane_lost(lane, &LaneLoss::ConnectFailed(error.to_string()), now);
+                    .lane_lost(lane, &LaneLoss::ConnectFailed(reason), now);
             }
-            Err(error) => tracing::error!(%error, "a connect task ended by a bug"),
         }
     }
 
@@ -189,18 +203,19 @@ impl NodeDriver {
         if attempt > 0 {
             self.journal.reconnecting(role, attempt, delay);
         }
-        self.connecting.spawn(async move {
+        let task = self.connecting.spawn(async move {
             if !delay.is_zero() {
                 sleep(delay).await;
             }
-            (lane, connect(&address, CONNECT_DEADLINE).await)
+            connect(&address, CONNECT_DEADLINE).await
         });
+        self.connecting_lanes.insert(task.id(), lane);
     }
 
     /// Looks at every connection, open or being opened; ready when anything happened.
     fn poll_sockets(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let mut progress = false;
-        while let Poll::Ready(Some(joined)) = self.connecting.poll_join_next(cx) {
+        while let Poll::Ready(Some(joined)) = self.connecting.poll_join_next_with_id(cx) {
             self.connected(joined);
             progress = true;
         }
