@@ -29,6 +29,7 @@ mod actions;
 mod bad_input;
 mod check;
 mod events;
+mod isolation;
 mod login;
 mod node_loss;
 mod order;
