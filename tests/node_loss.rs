@@ -556,3 +556,23 @@ async fn a_port_that_is_no_ami_is_named() {
         }
     }
 }
+
+#[tokio::test]
+async fn a_node_that_stops_says_so_to_its_own_sessions_and_is_only_down_to_those_of_the_cluster() {
+    let (stopping, staying) = (start("pbx1").await, start("pbx2").await);
+    let amiplex = Setup::new(vec![simulated(&stopping), simulated(&staying)])
+        .start()
+        .await;
+    let mut cluster = amiplex.login("all", "admin", "adminpw").await;
+    let mut own = amiplex.login("pbx1", "admin", "adminpw").await;
+    stopping.stop().await;
+    let down = cluster.next_event("NodeDown").await.expect("told");
+    assert_eq!(header(&down, "Node"), "pbx1");
+    let earlier = cluster.take_waiting();
+    let names: Vec<_> = earlier.iter().filter_map(Frame::event_name).collect();
+    assert!(!names.contains(&&b"Shutdown"[..]), "{names:?}");
+    own.next_event("Shutdown")
+        .await
+        .expect("as from the node itself");
+    own.closed().await.expect("and closed with it");
+}

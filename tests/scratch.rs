@@ -330,13 +330,16 @@ async fn a_frozen_node_is_down_after_its_keepalive_and_disturbs_nobody() {
     patient(&amiplex, "pbx3").await;
 }
 
+/// For the clients of this node alone that is as if they were connected to it; a cluster goes on.
 #[tokio::test]
-async fn a_node_that_stops_in_order_says_so_itself() {
+async fn a_node_that_stops_in_order_says_so_to_its_own_clients() {
     let amiplex = setup().await.start().await;
     let mut client = patient(&amiplex, "all").await;
+    let mut single = patient(&amiplex, "pbx3").await;
     control_asterisk("stop", "pbx3").await;
-    let event = client.next_event("Shutdown").await.expect("shown");
-    assert_eq!(last_line(&event), "Node: pbx3");
+    let event = single.next_event("Shutdown").await.expect("shown");
+    assert_eq!(header(&event, "Node"), "");
+    single.closed().await.expect("closed");
     client.next_event("NodeDown").await.expect("told");
     control_asterisk("up", "pbx3").await;
     client.next_event("NodeUp").await.expect("told");

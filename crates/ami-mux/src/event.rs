@@ -18,6 +18,7 @@ pub struct NodeEvent {
     node: NodeId,
     node_name: std::sync::Arc<str>,
     classes: Option<ClassSet>,
+    is_shutdown: bool,
     plain: Bytes,
     labelled: OnceLock<(Box<str>, Bytes)>,
 }
@@ -32,6 +33,7 @@ impl NodeEvent {
             node,
             node_name,
             classes,
+            is_shutdown: frame.event_name() == Some(b"Shutdown"),
             plain: bytes,
             labelled: OnceLock::new(),
         }
@@ -40,6 +42,11 @@ impl NodeEvent {
     /// The node it came from.
     pub fn node(&self) -> NodeId {
         self.node
+    }
+
+    /// Its node says that it stops. To a session of several nodes that would read as if the cluster stopped.
+    pub fn is_shutdown(&self) -> bool {
+        self.is_shutdown
     }
 
     /// Bytes of the event as its node sent it.

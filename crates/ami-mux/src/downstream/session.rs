@@ -408,7 +408,8 @@ impl Session {
             self.note(SessionNote::EventDiscarded);
             return;
         }
-        if !login.filters().admit(event.plain()) {
+        let of_the_cluster = event.is_shutdown() && login.view.single().is_none();
+        if of_the_cluster || !login.filters().admit(event.plain()) {
             return;
         }
         let bytes = login

@@ -22,6 +22,29 @@ impl<R: Clone> Node<R> {
         let Some(lane) = self.lanes.remove(&id) else {
             return;
         };
+        self.fail_written(&lane, Cause::NodeDown);
+        self.after_lane_loss(&lane, reason, now);
+    }
+
+    /// Ends everything that is under way, because amiplex itself ends: each client is told whether its action was written.
+    /// Nothing is done for the node after this.
+    pub fn abandon(&mut self) {
+        self.drain();
+        let failure = Failure {
+            outcome: Outcome::NotSent,
+            cause: Cause::Draining,
+        };
+        for submission in self.queue.drain() {
+            self.refuse(submission, failure);
+        }
+        for (id, lane) in std::mem::take(&mut self.lanes) {
+            self.effects.push_back(NodeEffect::Close(id));
+            self.fail_written(&lane, Cause::Draining);
+        }
+    }
+
+    /// Ends what a lane had taken, by whether a byte of it has left.
+    fn fail_written(&mut self, lane: &Lane, cause: Cause) {
         for key in &lane.written {
             let sent = self
                 .pending
@@ -32,15 +55,8 @@ impl<R: Clone> Node<R> {
             } else {
                 Outcome::NotSent
             };
-            self.fail_pending(
-                *key,
-                Failure {
-                    outcome,
-                    cause: Cause::NodeDown,
-                },
-            );
+            self.fail_pending(*key, Failure { outcome, cause });
         }
-        self.after_lane_loss(&lane, reason, now);
     }
 
     fn after_lane_loss(&mut self, lane: &Lane, reason: &str, now: Instant) {
