@@ -49,16 +49,33 @@ fn an_action_that_cannot_be_written_leaves_its_session_in_one_place() {
             "two actions of one session on two lanes"
         );
         for lane in &lanes {
-            if !rig.unanswered(*lane).is_empty()
-                && !rig.unanswered(*lane).contains(&"first".to_owned())
-            {
+            let held = rig.unanswered(*lane);
+            if held.first().is_some_and(|tag| tag != "first") {
                 rig.answer(*lane);
             }
         }
     }
 }
 
-/// Quick traffic that never ends does not keep a slow action waiting for ever.
+/// Answers what the lanes hold until `tag` is on one, and asks something quick anew for each answer.
+fn press_on(rig: &mut Rig, tag: &str) -> bool {
+    for round in 0..40 {
+        if rig.lane_of(tag).is_some() {
+            return true;
+        }
+        for lane in rig.lanes(LaneRole::Action) {
+            if Some(lane) == rig.lane_of("slow") || rig.unanswered(lane).is_empty() {
+                continue;
+            }
+            rig.answer(lane);
+            rig.submit(1000 + round * 10 + u64::from(lane.0), &getvar("q"));
+        }
+        rig.connect_all();
+    }
+    false
+}
+
+/// Quick traffic that never ends does not keep a slow action waiting for ever, nor the slow one the quick.
 #[test]
 fn a_slow_action_gets_its_lane_also_under_endless_quick_traffic() {
     for (min, max) in [(3, 3), (1, 1), (1, 3)] {
@@ -72,40 +89,284 @@ fn a_slow_action_gets_its_lane_also_under_endless_quick_traffic() {
         rig.connect_all();
         rig.submit(99, &command("slow"));
         rig.connect_all();
-        let mut rounds = 0;
-        while rig.lane_of("slow").is_none() {
-            rounds += 1;
-            assert!(rounds < 40, "lanes {min}..={max}: the slow action starves");
-            for lane in rig.lanes(LaneRole::Action) {
-                if !rig.unanswered(lane).is_empty() {
-                    rig.answer(lane);
-                    rig.mail.clear();
-                    let session = 1000 + rounds * 10 + u64::from(lane.0);
-                    rig.submit(session, &getvar("q"));
-                }
-            }
-            rig.connect_all();
-        }
-        // And quick ones go on beside it, where there is a lane for them.
+        assert!(press_on(&mut rig, "slow"), "lanes {min}..={max}: slow");
         if max > 1 {
             rig.submit(5000, &getvar("beside"));
-            let beside = |rig: &Rig| rig.lane_of("beside");
-            for _ in 0..20 {
-                for lane in rig.lanes(LaneRole::Action) {
-                    if Some(lane) != rig.lane_of("slow")
-                        && !rig.unanswered(lane).is_empty()
-                        && beside(&rig).is_none()
-                    {
-                        rig.answer(lane);
-                    }
-                }
-            }
-            assert!(
-                beside(&rig).is_some(),
-                "lanes {min}..={max}: quick ones starve"
-            );
+            assert!(press_on(&mut rig, "beside"), "lanes {min}..={max}: quick");
         }
     }
+}
+
+#[test]
+fn a_modest_session_does_not_wait_for_all_of_a_greedy_one() {
+    let mut rig = Rig::up(settings());
+    let lane = rig.lanes(LaneRole::Action)[0];
+    for number in 0..20 {
+        rig.submit(1, &getvar(&format!("greedy{number}")));
+    }
+    rig.submit(2, &getvar("modest"));
+    assert_eq!(rig.unanswered(lane).len(), 4, "as deep as the settings say");
+    rig.answer(lane);
+    rig.answer(lane);
+    assert!(rig.unanswered(lane).contains(&"modest".to_owned()));
+    let greedy = rig
+        .unanswered(lane)
+        .into_iter()
+        .filter(|tag| tag != "modest");
+    assert!(greedy.is_sorted(), "in its own order");
+}
+
+#[test]
+fn slow_actions_leave_a_lane_for_quick_ones_and_open_no_more_than_the_settings_say() {
+    let mut rig = Rig::up(settings());
+    for session in 0..6 {
+        rig.submit(session, &command(&format!("slow{session}")));
+        rig.connect_all();
+    }
+    let lanes = rig.lanes(LaneRole::Action);
+    assert_eq!(lanes.len(), 3);
+    let busy = lanes
+        .iter()
+        .filter(|lane| !rig.unanswered(**lane).is_empty());
+    assert_eq!(busy.count(), 2, "one lane is kept");
+    rig.submit(7, &getvar("quick"));
+    assert!(rig.lane_of("quick").is_some());
+    let slow = rig.lane_of("slow0").expect("runs");
+    assert_eq!(rig.unanswered(slow), ["slow0"], "alone on its lane");
+}
+
+#[test]
+fn blocking_actions_have_lanes_of_their_own() {
+    let mut rig = Rig::up(settings());
+    for session in 0..4 {
+        rig.submit(session, &format!("Action: Originate|Channel: c{session}"));
+        rig.connect_all();
+    }
+    let lanes = rig.lanes(LaneRole::Blocking);
+    assert_eq!(lanes.len(), 2, "as many as the settings say");
+    assert!(lanes.iter().all(|lane| rig.unanswered(*lane).len() == 1));
+    let action = rig.lanes(LaneRole::Action)[0];
+    assert!(rig.unanswered(action).is_empty());
+    rig.answer(lanes[0]);
+    assert_eq!(rig.unanswered(lanes[0]), ["c2"]);
+}
+
+#[test]
+fn nothing_is_written_behind_a_head_that_stalls() {
+    let mut rig = Rig::up(settings());
+    let lane = rig.lanes(LaneRole::Action)[0];
+    rig.submit(1, &getvar("stalls"));
+    rig.wait(Duration::from_millis(21));
+    rig.submit(2, &getvar("other"));
+    assert_eq!(rig.unanswered(lane), ["stalls"]);
+    rig.connect_all();
+    assert_ne!(rig.lane_of("other").expect("on another lane"), lane);
+}
+
+#[test]
+fn a_deadline_tells_what_may_have_been_read_from_what_was_not_sent() {
+    let mut settings = settings();
+    settings.lanes_max = 1;
+    let mut rig = Rig::up(settings);
+    let lane = rig.lanes(LaneRole::Action)[0];
+    let read = rig.submit(1, &getvar("read"));
+    rig.stick(lane);
+    let unread = rig.submit(2, &getvar("unread"));
+    rig.wait(rig::DEADLINE + Duration::from_secs(1));
+    let finals = rig.finals();
+    assert_eq!(finals.len(), 2, "{finals:?}");
+    let outcome = |seq| {
+        finals
+            .iter()
+            .find(|(_, of, _)| *of == seq)
+            .map(|(.., text)| text.clone())
+    };
+    assert!(outcome(read).is_some_and(|text| text.contains("Outcome: unknown")));
+    assert!(outcome(unread).is_some_and(|text| text.contains("Outcome: not-sent")));
+    assert!(
+        rig.closed.contains(&lane),
+        "its unwritten bytes end with it"
+    );
+}
+
+#[test]
+fn a_late_answer_is_dropped_and_makes_its_lane_good_again() {
+    let mut settings = settings();
+    settings.lanes_max = 1;
+    let mut rig = Rig::up(settings);
+    let lane = rig.lanes(LaneRole::Action)[0];
+    rig.submit(1, &getvar("late"));
+    rig.wait(rig::DEADLINE + Duration::from_secs(1));
+    assert_eq!(rig.finals().len(), 1);
+    rig.submit(2, &getvar("next"));
+    assert_eq!(rig.unanswered(lane), ["late"], "no new work until then");
+    rig.answer(lane);
+    assert!(rig.finals().is_empty(), "nobody is answered twice");
+    assert!(rig.notes.contains(&ami_mux::NodeNote::LateAnswer));
+    assert_eq!(rig.unanswered(lane), ["next"]);
+}
+
+#[test]
+fn a_list_that_is_cut_off_ends_with_its_own_complete_event() {
+    let mut rig = Rig::up(settings());
+    let lane = rig.lanes(LaneRole::Action)[0];
+    rig.submit(1, "Action: CoreShowChannels|ActionID: mine");
+    let list = rig
+        .lanes(LaneRole::Action)
+        .into_iter()
+        .find(|lane| !rig.unanswered(*lane).is_empty());
+    let list = list.unwrap_or(lane);
+    let id = rig::wire_id(&rig.take(list));
+    rig.says(
+        list,
+        &format!("Response: Success|ActionID: {id}|EventList: start"),
+    );
+    rig.says(
+        list,
+        &format!("Event: CoreShowChannel|ActionID: {id}|Channel: c"),
+    );
+    rig.lose(list);
+    let finals = rig.finals();
+    assert_eq!(finals.len(), 1);
+    let text = &finals[0].2;
+    for part in [
+        "Event: CoreShowChannelsComplete\r\n",
+        "ActionID: mine\r\n",
+        "EventList: Cancelled\r\n",
+        "ListItems: 1\r\n",
+        "Outcome: unknown\r\n",
+    ] {
+        assert!(text.contains(part), "{part:?} in {text:?}");
+    }
+}
+
+#[test]
+fn the_id_of_an_async_originate_outlives_its_session_and_is_given_back_once() {
+    let mut rig = Rig::up(settings());
+    let (lane, event) = (rig.lanes(LaneRole::Action)[0], rig.event_lane());
+    rig.submit(1, "Action: Originate|ActionID: mine|Channel: c|Async: true");
+    let action = rig.take(lane);
+    let id = rig::wire_id(&action);
+    assert!(id.len() <= 32 && !id.contains("mine"), "{id}");
+    rig.says(lane, &format!("Response: Success|ActionID: {id}"));
+    rig.node.session_gone(ami_mux::SessionId(1));
+    let response =
+        format!("Event: OriginateResponse|Privilege: call,all|ActionID: {id}|Response: Success");
+    rig.says(event, &response.replace("OriginateResponse", "UserEvent"));
+    rig.says(event, &response);
+    rig.says(event, &response);
+    let events = rig.events();
+    assert_eq!(events.len(), 3);
+    assert!(
+        !events[0].contains("ActionID"),
+        "not for another event: {}",
+        events[0]
+    );
+    assert!(events[1].contains("ActionID: mine\r\n"), "{}", events[1]);
+    assert!(!events[2].contains("ActionID"), "{}", events[2]);
+}
+
+#[test]
+fn ids_of_another_process_or_generation_or_lane_match_nothing() {
+    let mut settings = settings();
+    settings.lanes_min = 2;
+    let mut rig = Rig::up(settings);
+    let lanes = rig.lanes(LaneRole::Action);
+    rig.submit(1, &getvar("a"));
+    let lane = rig.lane_of("a").expect("written");
+    let old = rig::wire_id(&rig.take(lane));
+    rig.says(lane, &format!("Response: Success|ActionID: {old}"));
+    rig.submit(1, &getvar("b"));
+    let lane = rig.lane_of("b").expect("written");
+    let id = rig::wire_id(&rig.take(lane));
+    assert_ne!(old, id);
+    rig.mail.clear();
+    let other = lanes
+        .into_iter()
+        .find(|other| *other != lane)
+        .expect("two lanes");
+    rig.says(lane, &format!("Response: Success|ActionID: {old}"));
+    rig.says(
+        lane,
+        &format!("Response: Success|ActionID: {}", id.replace("feed", "beef")),
+    );
+    rig.says(lane, "Response: Success");
+    rig.says(other, &format!("Response: Success|ActionID: {id}"));
+    assert!(rig.finals().is_empty());
+    rig.says(lane, &format!("Response: Success|ActionID: {id}"));
+    assert_eq!(rig.finals().len(), 1);
+}
+
+#[test]
+fn an_unanswered_ping_on_the_event_lane_takes_all_lanes_and_says_unknown() {
+    let mut rig = Rig::up(settings());
+    rig.answers_pings = false;
+    rig.submit(1, &getvar("inflight"));
+    rig.wait(Duration::from_secs(16));
+    let finals = rig.finals();
+    assert_eq!(finals.len(), 1);
+    assert!(
+        finals[0].2.contains("Node pbx1 is down, outcome unknown"),
+        "{finals:?}"
+    );
+    assert!(rig.lanes(LaneRole::Action).is_empty() && rig.lanes(LaneRole::Event).is_empty());
+    let wanted: Vec<LaneRole> = rig.opening.iter().map(|(_, role, _)| *role).collect();
+    assert_eq!(wanted, [LaneRole::Event]);
+    rig.refuse_all();
+    rig.submit(1, &getvar("away"));
+    assert!(rig.finals()[0].2.contains("Outcome: not-sent"));
+}
+
+#[test]
+fn the_fully_booted_of_our_own_login_is_no_event_and_a_later_one_is() {
+    let mut rig = Rig::new(settings());
+    rig.connect_all();
+    let event = rig.event_lane();
+    rig.says(event, rig::FULLY_BOOTED);
+    assert!(
+        rig.broadcast
+            .iter()
+            .any(|mail| matches!(mail, Mail::NodeBooted(_)))
+    );
+    assert!(rig.events().is_empty());
+    let broadcast =
+        "Event: FullyBooted|Privilege: system,all|Status: Fully Booted|Uptime: 1|LastReload: 1";
+    // A node that had not booted when it was logged in to says so to everybody.
+    rig.lose(event);
+    rig.connect_all();
+    let event = rig.event_lane();
+    rig.broadcast.clear();
+    rig.says(event, broadcast);
+    assert!(
+        !rig.broadcast
+            .iter()
+            .any(|mail| matches!(mail, Mail::NodeBooted(_)))
+    );
+    assert_eq!(rig.events().len(), 1);
+    assert_eq!(rig.status.state, ami_mux::NodeState::Up);
+}
+
+/// What a node that just came back had learned is asked for again, also when the lane of the question is lost.
+#[test]
+fn a_question_is_asked_again_when_its_lane_is_lost() {
+    let mut rig = Rig::new(settings());
+    rig.answers_questions = false;
+    rig.connect_all();
+    rig.connect_all();
+    let lane = rig.lanes(LaneRole::Action)[0];
+    assert!(
+        rig.take(lane)
+            .name()
+            .is_some_and(|name| name.is("ListCommands"))
+    );
+    rig.lose(lane);
+    rig.connect_all();
+    let lane = rig.lanes(LaneRole::Action)[0];
+    assert!(
+        rig.take(lane)
+            .name()
+            .is_some_and(|name| name.is("ListCommands"))
+    );
 }
 
 /// A node that takes a login and closes at once is not asked again without a pause.

@@ -67,12 +67,18 @@ impl<R: Clone> Node<R> {
     fn next_bound(&mut self, id: LaneId, now: Instant) -> Option<SessionId> {
         let depth = self.settings.depth;
         let reserved = self.reserved == Some(id);
+        let others_wait = self.queue.rotation_len(Cost::Quick) > 0;
         let lane = self.lanes.get_mut(&id)?;
         if reserved || lane.bound.is_empty() || !lane.has_room(depth, now) {
             return None;
         }
+        if std::mem::take(&mut lane.bound_had_turn) && others_wait {
+            // There is room on this lane at least, so one of the others is written now.
+            return None;
+        }
         while let Some(session) = lane.bound.pop_front() {
             if self.queue.front_cost(session) == Some(Cost::Quick) {
+                lane.bound_had_turn = true;
                 return Some(session);
             }
         }

@@ -59,6 +59,8 @@ pub(super) struct Lane {
     pub(super) written: VecDeque<PendingKey>,
     /// Sessions that have unwritten quick work and answers outstanding here.
     pub(super) bound: VecDeque<SessionId>,
+    /// The last turn was that of a bound session: the next is that of the others.
+    pub(super) bound_had_turn: bool,
     /// A slow or blocking action, or one matched by order, has the lane to itself.
     pub(super) exclusive: bool,
     /// An action's deadline passed: no new work until its late answer came.
@@ -85,6 +87,7 @@ impl Lane {
             decoder: FrameDecoder::new(Limits::default()),
             written: VecDeque::new(),
             bound: VecDeque::new(),
+            bound_had_turn: false,
             exclusive: false,
             overdue_since: None,
             head_since: now,

@@ -40,6 +40,8 @@ pub(crate) struct Rig {
     pub(crate) status: NodeStatus,
     /// Pings are answered at once.
     pub(crate) answers_pings: bool,
+    /// ListCommands and GetConfig of amiplex are answered at once.
+    pub(crate) answers_questions: bool,
     next_seq: u64,
 }
 
@@ -107,6 +109,7 @@ impl Rig {
             notes: Vec::new(),
             status: NodeStatus::initial(),
             answers_pings: true,
+            answers_questions: true,
             next_seq: 0,
         };
         rig.pump();
@@ -181,7 +184,7 @@ impl Rig {
             let Incoming::Action(action) = incoming else {
                 panic!("a lane carries whole actions");
             };
-            match own_answer(&action, self.answers_pings) {
+            match own_answer(&action, self.answers_pings, self.answers_questions) {
                 Some(answer) => own.push(answer),
                 None => wire.unanswered.push_back(action),
             }
@@ -373,18 +376,18 @@ fn tag(action: &Action) -> String {
     String::from_utf8_lossy(value.unwrap_or_default()).into_owned()
 }
 
-fn own_answer(action: &Action, answers_pings: bool) -> Option<String> {
+fn own_answer(action: &Action, answers_pings: bool, answers_questions: bool) -> Option<String> {
     let id = wire_id(action);
     let name = action.name()?;
     if name.is("Login") {
         Some(format!(
             "Response: Success\r\nActionID: {id}\r\nMessage: Authentication accepted\r\n\r\n"
         ))
-    } else if name.is("ListCommands") || (name.is("Ping") && answers_pings) {
+    } else if (name.is("ListCommands") && answers_questions) || (name.is("Ping") && answers_pings) {
         Some(format!(
             "Response: Success\r\nActionID: {id}\r\nPing: Pong\r\n\r\n"
         ))
-    } else if name.is("GetConfig") {
+    } else if name.is("GetConfig") && answers_questions {
         Some(format!(
             "Response: Error\r\nActionID: {id}\r\nMessage: Permission denied\r\n\r\n"
         ))
