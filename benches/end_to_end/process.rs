@@ -91,7 +91,7 @@ fn configuration(node: SocketAddr) -> Result<String, std::fmt::Error> {
     writeln!(text, "[server]\nmanager_conf = \"manager.conf\"")?;
     writeln!(
         text,
-        "[log]\nformat = \"json\"\nlevel = \"warn,amiplex=info,ami_server::upstream=error\""
+        "[log]\nformat = \"json\"\nlevel = \"warn,amiplex=info\""
     )?;
     writeln!(
         text,
