@@ -152,7 +152,7 @@ async fn the_answer_comes_before_what_it_caused_on_16() {
     answers_come_first("pbx2").await;
 }
 
-/// How long the polling goes on.
+/// How long the polling goes on: `AMIPLEX_TEST_POLL_SECONDS`, or a minute.
 fn polling_time() -> Duration {
     let seconds = std::env::var("AMIPLEX_TEST_POLL_SECONDS").ok();
     let seconds = seconds.map(|text| text.parse().expect("whole seconds"));

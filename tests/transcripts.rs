@@ -13,7 +13,7 @@ use ami_sim::{ClientError, SimClient};
 
 use crate::support::Setup;
 use crate::support::asterisk;
-use crate::support::watch::{assert_no_wire_id, direct, mark, stream, token};
+use crate::support::watch::{assert_no_wire_id, direct, mark, stream, succeeds, token};
 
 /// What lies behind the login went out at once.
 const AT_ONCE: [&str; 3] = [
@@ -274,6 +274,25 @@ impl Replay<'_> {
         }
     }
 
+    /// Takes back what the recording leaves at the node.
+    async fn clean_up(&mut self, text: &[u8]) {
+        let mentions = |part: &[u8]| text.windows(part.len()).any(|at| at == part);
+        if mentions(b"Family: @RUN@") {
+            let family = format!("Family: {}", self.word);
+            // An Error when the recording has deleted everything itself.
+            let deleted = self.way.actor.action(&["Action: DBDelTree", &family]).await;
+            deleted.expect("answered");
+        }
+        if mentions(b"Variable: @RUN@") {
+            let variable = format!("Variable: {}", self.word);
+            succeeds(
+                &mut self.way.actor,
+                &["Action: Setvar", &variable, "Value:"],
+            )
+            .await;
+        }
+    }
+
     /// What came, each message as text, without what belongs to other tests and what changes by itself.
     fn told(&self) -> Vec<String> {
         let mut told: Vec<String> = self
@@ -358,6 +377,7 @@ async fn replay(name: &str, text: &[u8], way: &mut Way, way_is_through: bool) ->
     if way_is_through {
         assert_no_wire_id(&replay.seen);
     }
+    replay.clean_up(text).await;
     replay.told()
 }
 
