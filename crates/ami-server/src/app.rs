@@ -38,6 +38,8 @@ use crate::world::World;
 const NODE_QUEUE: usize = 1024;
 /// Connections that the system holds for us between two accepts.
 const BACKLOG: u32 = 1024;
+/// How long the sessions have to tell their clients what is not answered any more.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// Why amiplex cannot start.
 #[derive(Debug, Error)]
@@ -208,18 +210,18 @@ impl App {
         shutdown().await;
         tracing::info!(sessions = world.registry.len(), "draining");
         supervisor.draining().cancel();
-        let sessions_gone = async {
-            while world.registry.len() > 0 {
-                sleep(Duration::from_millis(20)).await;
-            }
-        };
         tokio::select! {
-            ended = timeout(drain_timeout, sessions_gone) => {
+            ended = timeout(drain_timeout, sessions_gone(&world)) => {
                 if ended.is_err() {
                     tracing::warn!(sessions = world.registry.len(), "drain_timeout passed, closing what is left");
                 }
             }
             () = shutdown() => tracing::info!("told twice, closing at once"),
+        }
+        // What no node has answered by now ends with an error: no client is left without a word.
+        supervisor.abandoning().cancel();
+        if timeout(LAST_WORDS, sessions_gone(&world)).await.is_err() {
+            tracing::debug!(sessions = world.registry.len(), "not all could be told");
         }
         supervisor.stopping().cancel();
         supervisor.join().await;
@@ -287,6 +289,12 @@ impl ClusterWatch {
     /// The nodes as last seen.
     pub fn directory(&self) -> Arc<Directory> {
         self.world.cluster.directory()
+    }
+}
+
+async fn sessions_gone(world: &World) {
+    while world.registry.len() > 0 {
+        sleep(Duration::from_millis(20)).await;
     }
 }
 

@@ -14,6 +14,7 @@ use tokio_util::task::TaskTracker;
 pub(crate) struct Supervisor {
     tracker: TaskTracker,
     draining: CancellationToken,
+    abandoning: CancellationToken,
     stopping: CancellationToken,
     meters: Arc<Meters>,
 }
@@ -23,6 +24,7 @@ impl Supervisor {
         Self {
             tracker: TaskTracker::new(),
             draining: CancellationToken::new(),
+            abandoning: CancellationToken::new(),
             stopping: CancellationToken::new(),
             meters,
         }
@@ -48,6 +50,11 @@ impl Supervisor {
     /// Told when nothing new is to be taken.
     pub(crate) fn draining(&self) -> &CancellationToken {
         &self.draining
+    }
+
+    /// Told when no answer of a node is awaited any more.
+    pub(crate) fn abandoning(&self) -> &CancellationToken {
+        &self.abandoning
     }
 
     /// Told when everything is to end at once.

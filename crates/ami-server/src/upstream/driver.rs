@@ -96,6 +96,7 @@ pub(crate) async fn run(task: NodeTask, world: Arc<World>, supervisor: Superviso
         journal,
     };
     let mut taken = Vec::with_capacity(COMMANDS_PER_TURN);
+    let mut abandoned = false;
     loop {
         driver.carry_out();
         let wake = driver
@@ -105,6 +106,10 @@ pub(crate) async fn run(task: NodeTask, world: Arc<World>, supervisor: Superviso
         // In no fixed order: a flood of events must not keep the sessions' actions and the deadlines waiting.
         tokio::select! {
             () = supervisor.stopping().cancelled() => break,
+            () = supervisor.abandoning().cancelled(), if !abandoned => {
+                abandoned = true;
+                driver.machine.abandon();
+            }
             () = std::future::poll_fn(|cx| driver.poll_sockets(cx)) => {}
             count = commands.recv_many(&mut taken, COMMANDS_PER_TURN) => {
                 if count == 0 {
