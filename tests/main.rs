@@ -28,6 +28,7 @@ mod support;
 mod actions;
 mod bad_input;
 mod check;
+mod drain;
 mod events;
 mod isolation;
 mod login;
