@@ -13,12 +13,48 @@ use smallvec::SmallVec;
 use crate::event::NodeEvent;
 use crate::ids::{ActionSeq, NodeId};
 
+/// What keeps its order behind the answers.
+#[derive(Debug)]
+pub(super) enum Held {
+    /// A broadcast event.
+    Event(Arc<NodeEvent>),
+    /// The node went or came.
+    News(NodeId, News),
+}
+
+/// What became of a node.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum News {
+    /// Its event lane is logged in.
+    Up,
+    /// It has booted.
+    Booted,
+    /// Its event lane is lost.
+    Down,
+}
+
+impl Held {
+    fn node(&self) -> NodeId {
+        match self {
+            Self::Event(event) => event.node(),
+            Self::News(node, _) => *node,
+        }
+    }
+
+    fn bytes(&self) -> usize {
+        match self {
+            Self::Event(event) => event.plain().len(),
+            Self::News(..) => 0,
+        }
+    }
+}
+
 #[derive(Debug, Default)]
 struct NodeGate {
     /// Written and unanswered, in order, each with the moment when it stops holding events.
     written: VecDeque<(ActionSeq, Instant)>,
     /// Events with the newest action written before them.
-    held: VecDeque<(Arc<NodeEvent>, ActionSeq)>,
+    held: VecDeque<(Held, ActionSeq)>,
 }
 
 /// The gates of a session, one per node with something written.
@@ -72,8 +108,8 @@ impl EventGate {
             .min()
     }
 
-    /// Takes an event in; gives it back when nothing holds it.
-    pub(super) fn admit(&mut self, event: Arc<NodeEvent>) -> Option<Arc<NodeEvent>> {
+    /// Takes an event or news in; gives it back when nothing holds it.
+    pub(super) fn admit(&mut self, event: Held) -> Option<Held> {
         let Some((_, gate)) = self
             .nodes
             .iter_mut()
@@ -88,7 +124,7 @@ impl EventGate {
             .or_else(|| gate.held.back().map(|(_, seq)| *seq));
         match after {
             Some(after) if !gate.written.is_empty() || !gate.held.is_empty() => {
-                self.held_bytes += event.plain().len();
+                self.held_bytes += event.bytes();
                 gate.held.push_back((event, after));
                 None
             }
@@ -97,7 +133,7 @@ impl EventGate {
     }
 
     /// The next event that nothing holds any more.
-    pub(super) fn pass(&mut self) -> Option<Arc<NodeEvent>> {
+    pub(super) fn pass(&mut self) -> Option<Held> {
         for (_, gate) in &mut self.nodes {
             let Some((_, after)) = gate.held.front() else {
                 continue;
@@ -108,7 +144,7 @@ impl EventGate {
                 .is_none_or(|(oldest, _)| oldest > after)
             {
                 let (event, _) = gate.held.pop_front()?;
-                self.held_bytes -= event.plain().len();
+                self.held_bytes -= event.bytes();
                 return Some(event);
             }
         }

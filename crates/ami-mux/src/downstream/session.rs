@@ -15,7 +15,7 @@ use bytes::{Bytes, BytesMut};
 use smallvec::smallvec;
 
 use super::effect::{EndReason, SessionEffect, SessionNote};
-use super::gate::EventGate;
+use super::gate::{EventGate, Held, News};
 use super::line::{Part, Work, WorkLine};
 use super::local::Waiting;
 use super::login::Refusing;
@@ -207,14 +207,14 @@ impl Session {
                 self.line.answer(seq, Part { bytes, last });
                 self.advance(surroundings, now);
             }
-            Mail::Event(event) => {
-                if let Some(event) = self.gate.admit(event) {
-                    self.give_event(&event);
-                }
+            Mail::Event(event) => self.admit(Held::Event(event), surroundings, now),
+            Mail::NodeUp(node) => self.admit(Held::News(node, News::Up), surroundings, now),
+            Mail::NodeBooted(node) => {
+                self.admit(Held::News(node, News::Booted), surroundings, now);
             }
-            Mail::NodeUp(node) => self.on_node_up(node, surroundings),
-            Mail::NodeBooted(node) => self.on_node_booted(node, surroundings, now),
-            Mail::NodeDown(node) => self.on_node_down(node, surroundings, now),
+            // A session of this node alone ends, and does not wait with it.
+            Mail::NodeDown(node) if self.sees_one() => self.on_node_down(node, surroundings, now),
+            Mail::NodeDown(node) => self.admit(Held::News(node, News::Down), surroundings, now),
         }
     }
 
@@ -223,7 +223,7 @@ impl Session {
         if self.gate.expire(now) {
             self.note(SessionNote::GateTimedOut);
         }
-        self.pass_events();
+        self.pass_events(surroundings, now);
         if self
             .waiting
             .as_ref()
@@ -293,6 +293,7 @@ impl Session {
                         break;
                     };
                     self.give_part(node, seq, part);
+                    self.pass_events(surroundings, now);
                 }
             }
         }
@@ -316,7 +317,6 @@ impl Session {
         }
         if part.last {
             self.gate.open(node, seq);
-            self.pass_events();
         }
     }
 
@@ -394,9 +394,29 @@ impl Session {
             .max(1)
     }
 
-    fn pass_events(&mut self) {
-        while let Some(event) = self.gate.pass() {
-            self.give_event(&event);
+    fn sees_one(&self) -> bool {
+        matches!(&self.phase, Phase::Open(login) if login.view.single().is_some())
+    }
+
+    /// Gives what its node said, or holds it behind the answers that it must not overtake.
+    fn admit(&mut self, held: Held, surroundings: &impl Surroundings, now: Instant) {
+        if let Some(held) = self.gate.admit(held) {
+            self.give(&held, surroundings, now);
+        }
+    }
+
+    fn pass_events(&mut self, surroundings: &impl Surroundings, now: Instant) {
+        while let Some(held) = self.gate.pass() {
+            self.give(&held, surroundings, now);
+        }
+    }
+
+    fn give(&mut self, held: &Held, surroundings: &impl Surroundings, now: Instant) {
+        match held {
+            Held::Event(event) => self.give_event(event),
+            Held::News(node, News::Up) => self.on_node_up(*node, surroundings),
+            Held::News(node, News::Booted) => self.on_node_booted(*node, surroundings, now),
+            Held::News(node, News::Down) => self.on_node_down(*node, surroundings, now),
         }
     }
 

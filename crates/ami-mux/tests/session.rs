@@ -1,0 +1,180 @@
+//! The rules of a session's machine, one by one.
+
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails loudly"
+)]
+
+#[path = "support/desk.rs"]
+mod desk;
+
+use std::time::Duration;
+
+use ami_mux::{Mail, NodeId};
+use desk::Desk;
+
+/// Where each of `parts` begins in `text`; all must be there, in this order.
+fn assert_in_order(text: &str, parts: &[&str]) {
+    let places: Vec<usize> = parts
+        .iter()
+        .map(|part| {
+            text.find(part)
+                .unwrap_or_else(|| panic!("no {part:?} in {text:?}"))
+        })
+        .collect();
+    assert!(places.is_sorted(), "{parts:?} in {text:?}");
+}
+
+#[test]
+fn a_login_is_known_also_when_the_logoff_came_with_it() {
+    let mut desk = Desk::new();
+    desk.says("Action: Login|Username: a|Secret: s||Action: Logoff");
+    assert!(desk.closed);
+    assert_in_order(
+        &desk.heard(),
+        &["Authentication accepted", "Thanks for all the fish."],
+    );
+    assert!(
+        desk.session.principal().is_some(),
+        "or nobody could give its login back"
+    );
+}
+
+#[test]
+fn a_wrong_secret_is_answered_after_a_second_and_ends_the_connection() {
+    let mut desk = Desk::new();
+    desk.says("Action: Login|ActionID: 1|Username: a|Secret: wrong||Action: Ping");
+    desk.wait(Duration::from_millis(999));
+    assert!(!desk.heard().contains("Response"));
+    desk.wait(Duration::from_millis(1));
+    assert!(
+        desk.heard()
+            .contains("Response: Error|ActionID: 1|Message: Authentication failed||")
+    );
+    assert!(desk.closed);
+}
+
+#[test]
+fn answers_come_in_the_order_of_the_actions_with_a_ping_between() {
+    let mut desk = Desk::logged_in("a@pbx1");
+    desk.says("Action: Getvar|Variable: A||Action: Ping|ActionID: p||Action: Getvar|Variable: B");
+    let seqs: Vec<_> = desk
+        .submitted
+        .iter()
+        .map(|(_, submission)| submission.seq)
+        .collect();
+    for seq in &seqs {
+        desk.wrote(0, *seq);
+    }
+    assert_eq!(desk.heard(), "", "the Ping waits for what is before it");
+    desk.answer(0, seqs[0], "Response: Success|Value: A");
+    if seqs.len() == 1 {
+        let seq = desk.submitted[1].1.seq;
+        desk.answer(0, seq, "Response: Success|Value: B");
+    } else {
+        desk.answer(0, seqs[1], "Response: Success|Value: B");
+    }
+    assert_in_order(&desk.heard(), &["Value: A", "ActionID: p", "Value: B"]);
+}
+
+#[test]
+fn a_login_name_with_a_node_sees_that_node_alone_and_no_labels() {
+    let mut desk = Desk::logged_in("a@pbx2");
+    desk.event(0, "Elsewhere");
+    desk.event(1, "Here");
+    assert_eq!(desk.heard(), "Event: Here|Privilege: call,all||");
+    desk.says("Action: Getvar|Variable: X|Node: pbx1");
+    let (node, submission) = &desk.submitted[0];
+    assert_eq!(*node, NodeId(1), "the header is none of its business");
+    assert!(submission.strip.is_empty() && submission.label.is_none());
+}
+
+#[test]
+fn a_session_of_several_nodes_names_them_and_sees_their_names() {
+    let mut desk = Desk::logged_in("a");
+    desk.event(1, "Here");
+    assert_eq!(desk.heard(), "Event: Here|Privilege: call,all|Node: pbx2||");
+    desk.says("Action: Getvar|Variable: X|Server: pbx2||Action: Getvar|Variable: X");
+    assert_eq!(desk.submitted.len(), 1);
+    let (node, submission) = &desk.submitted[0];
+    assert_eq!(*node, NodeId(1));
+    assert_eq!(*submission.strip, ["Node".to_owned(), "Server".to_owned()]);
+    let seq = submission.seq;
+    desk.answer(1, seq, "Response: Success");
+    assert!(desk.heard().contains("Message: Node required"));
+}
+
+#[test]
+fn events_wait_for_what_was_written_before_them_and_for_nothing_else() {
+    let mut desk = Desk::logged_in("a");
+    desk.says("Action: Getvar|Variable: X|Node: pbx1||Action: Getvar|Variable: Y|Node: pbx1");
+    let seqs: Vec<_> = desk
+        .submitted
+        .iter()
+        .map(|(_, submission)| submission.seq)
+        .collect();
+    desk.wrote(0, seqs[0]);
+    desk.event(0, "First");
+    desk.event(1, "Other");
+    assert_in_order(&desk.heard(), &["Event: Other"]);
+    desk.wrote(0, seqs[1]);
+    desk.event(0, "Second");
+    desk.answer(0, seqs[0], "Response: Success|Value: X");
+    let heard = desk.heard();
+    assert_in_order(&heard, &["Value: X", "Event: First"]);
+    assert!(!heard.contains("Second"));
+    desk.wait(Duration::from_millis(100));
+    assert!(
+        desk.heard().contains("Event: Second"),
+        "it holds for a bounded time"
+    );
+    assert_eq!(desk.session.held_event_bytes(), 0);
+}
+
+#[test]
+fn news_of_a_node_keep_their_place_among_its_events() {
+    let mut desk = Desk::logged_in("a");
+    desk.says("Action: Getvar|Variable: X|Node: pbx1");
+    let seq = desk.submitted[0].1.seq;
+    desk.wrote(0, seq);
+    desk.event(0, "Before");
+    desk.mail(Mail::NodeDown(NodeId(0)));
+    desk.mail(Mail::NodeUp(NodeId(0)));
+    desk.event(0, "After");
+    assert_eq!(desk.heard(), "");
+    desk.answer(0, seq, "Response: Error|Outcome: unknown");
+    let order = [
+        "Outcome: unknown",
+        "Event: Before",
+        "Event: NodeDown",
+        "Event: NodeUp",
+        "Event: After",
+    ];
+    assert_in_order(&desk.heard(), &order);
+}
+
+#[test]
+fn a_session_of_one_node_ends_with_it_when_its_actions_are_answered() {
+    let mut desk = Desk::logged_in("a@pbx1");
+    desk.says("Action: Getvar|Variable: X");
+    let seq = desk.submitted[0].1.seq;
+    desk.wrote(0, seq);
+    desk.event(0, "Before");
+    desk.mail(Mail::NodeDown(NodeId(0)));
+    assert!(!desk.closed);
+    desk.answer(0, seq, "Response: Error|Outcome: unknown");
+    assert!(desk.closed);
+    assert_in_order(&desk.heard(), &["Outcome: unknown", "Event: Before"]);
+}
+
+#[test]
+fn a_wait_is_answered_before_the_session_ends() {
+    let mut desk = Desk::logged_in("a@pbx1");
+    desk.says("Action: WaitEvent|ActionID: w|Timeout: 60");
+    assert_eq!(desk.heard(), "");
+    desk.drain();
+    assert_in_order(&desk.heard(), &["ActionID: w", "Event: WaitEventComplete"]);
+    assert!(desk.closed);
+}

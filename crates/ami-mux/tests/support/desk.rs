@@ -1,0 +1,197 @@
+//! A session's machine on a bench: two nodes, and mail when the test says so.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use ami_access::manager_conf::MemoryFiles;
+use ami_access::{Accounts, OnNodeLoss, load_from};
+use ami_mux::{
+    ActionSeq, Directory, DirectoryEntry, Mail, NodeEvent, NodeId, NodeState, NodeStatus, Session,
+    SessionEffect, SessionId, SessionSettings, SessionStart, Submission, Surroundings,
+};
+use ami_proto::Frame;
+use bytes::{Bytes, BytesMut};
+
+const MANAGER_CONF: &str = "[general]\n[a]\nsecret = s\nread = all\nwrite = all\n";
+
+struct World {
+    accounts: Arc<Accounts>,
+    directory: Arc<Directory>,
+}
+
+impl Surroundings for World {
+    fn accounts(&self) -> Arc<Accounts> {
+        Arc::clone(&self.accounts)
+    }
+    fn directory(&self) -> Arc<Directory> {
+        Arc::clone(&self.directory)
+    }
+    fn is_throttled(&self, _: &[u8], _: IpAddr, _: Instant) -> bool {
+        false
+    }
+    fn login_failed(&self, _: &[u8], _: IpAddr, _: Instant) {}
+    fn login_succeeded(&self, _: &[u8], _: IpAddr) {}
+    fn claim_login(&self, _: &str, _: bool) -> bool {
+        true
+    }
+    fn is_logged_in(&self, _: &str) -> bool {
+        false
+    }
+    fn challenge_bits(&self) -> Option<u32> {
+        Some(7)
+    }
+    fn wall_clock(&self) -> Duration {
+        Duration::from_secs(1)
+    }
+}
+
+/// The bench.
+pub(crate) struct Desk {
+    pub(crate) session: Session,
+    pub(crate) now: Instant,
+    pub(crate) submitted: Vec<(NodeId, Submission<()>)>,
+    pub(crate) closed: bool,
+    written: String,
+    world: World,
+}
+
+fn world() -> World {
+    let files = MemoryFiles::default().with("/manager.conf", MANAGER_CONF);
+    let loaded = load_from(&files, Path::new("/manager.conf"), None).expect("valid");
+    let entry = |name: &str| DirectoryEntry {
+        name: name.into(),
+        config_dir: "/etc/asterisk".into(),
+        module_dir: "/usr/lib/asterisk/modules".into(),
+        status: NodeStatus {
+            state: NodeState::Up,
+            ..NodeStatus::initial()
+        },
+    };
+    World {
+        accounts: Arc::new(loaded.accounts),
+        directory: Arc::new(Directory::new(vec![entry("pbx1"), entry("pbx2")])),
+    }
+}
+
+impl Desk {
+    /// A connection that has not said anything.
+    pub(crate) fn new() -> Self {
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "any instant serves as the start of virtual time"
+        )]
+        let now = Instant::now();
+        let world = world();
+        let settings = SessionSettings {
+            inflight_max: 16,
+            action_deadline: Duration::from_secs(30),
+            list_deadline: Duration::from_secs(4),
+            event_hold_max: Duration::from_millis(100),
+            auth_timeout: Duration::from_secs(30),
+            label: "Node".into(),
+            select: Arc::from(["Node".to_owned(), "Server".to_owned()]),
+            node: None,
+            greeting_version: None,
+            on_node_loss: OnNodeLoss::Close,
+        };
+        let start = SessionStart {
+            id: SessionId(1),
+            peer: IpAddr::V4(Ipv4Addr::LOCALHOST),
+        };
+        Self {
+            session: Session::new(start, Arc::new(settings), &world, now),
+            now,
+            submitted: Vec::new(),
+            closed: false,
+            written: String::new(),
+            world,
+        }
+    }
+
+    /// Logged in under that name, everything said so far taken.
+    pub(crate) fn logged_in(username: &str) -> Self {
+        let mut desk = Self::new();
+        desk.says(&format!("Action: Login|Username: {username}|Secret: s"));
+        assert!(desk.heard().contains("Authentication accepted"));
+        desk
+    }
+
+    fn pump(&mut self) {
+        while let Some(effect) = self.session.poll_effect() {
+            match effect {
+                SessionEffect::Write { bytes, .. } => {
+                    for slice in bytes {
+                        self.written.push_str(&String::from_utf8_lossy(&slice));
+                    }
+                }
+                SessionEffect::Submit(node, submission) => self.submitted.push((node, *submission)),
+                SessionEffect::Close(_) => self.closed = true,
+                SessionEffect::LoggedIn { .. }
+                | SessionEffect::Interest(_)
+                | SessionEffect::Note(_) => {}
+            }
+        }
+    }
+
+    /// The client says this; lines are separated by `|`, messages by `||`.
+    pub(crate) fn says(&mut self, text: &str) {
+        let bytes = text.replace('|', "\r\n") + "\r\n\r\n";
+        let mut buffer = BytesMut::from(bytes.as_bytes());
+        self.session
+            .client_input(&mut buffer, &self.world, self.now);
+        self.pump();
+    }
+
+    /// What the client got since, with `|` for line ends.
+    pub(crate) fn heard(&mut self) -> String {
+        std::mem::take(&mut self.written).replace("\r\n", "|")
+    }
+
+    pub(crate) fn mail(&mut self, mail: Mail) {
+        self.session.mail(mail, &self.world, self.now);
+        self.pump();
+    }
+
+    pub(crate) fn wrote(&mut self, node: u16, seq: ActionSeq) {
+        self.mail(Mail::Written {
+            node: NodeId(node),
+            seq,
+            list: false,
+        });
+    }
+
+    pub(crate) fn answer(&mut self, node: u16, seq: ActionSeq, text: &str) {
+        let bytes = std::iter::once(Bytes::from(text.replace('|', "\r\n") + "\r\n\r\n")).collect();
+        self.mail(Mail::Reply {
+            node: NodeId(node),
+            seq,
+            bytes,
+            last: true,
+            list: false,
+        });
+    }
+
+    pub(crate) fn event(&mut self, node: u16, name: &str) {
+        let text = format!("Event: {name}\r\nPrivilege: call,all\r\n\r\n");
+        let bytes = Bytes::from(text);
+        let frame = Frame::parse(bytes.clone()).expect("a message");
+        let of = format!("pbx{}", node + 1);
+        let event = NodeEvent::new(NodeId(node), of.as_str().into(), &frame, bytes);
+        self.mail(Mail::Event(Arc::new(event)));
+    }
+
+    pub(crate) fn wait(&mut self, time: Duration) {
+        self.now += time;
+        if self.session.poll_timeout().is_some_and(|at| at <= self.now) {
+            self.session.handle_timeout(&self.world, self.now);
+        }
+        self.pump();
+    }
+
+    pub(crate) fn drain(&mut self) {
+        self.session.drain();
+        self.pump();
+    }
+}
