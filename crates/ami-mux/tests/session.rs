@@ -178,3 +178,20 @@ fn a_wait_is_answered_before_the_session_ends() {
     assert_in_order(&desk.heard(), &["ActionID: w", "Event: WaitEventComplete"]);
     assert!(desk.closed);
 }
+
+/// A node that boots while a session logs in is heard of from both sides.
+#[test]
+fn each_boot_of_a_node_is_told_once() {
+    let mut desk = Desk::logged_in("a@pbx1");
+    desk.mail(Mail::NodeBooted(NodeId(0)));
+    assert_eq!(desk.heard(), "", "it has not booted");
+    desk.boots(0);
+    let booted =
+        "Event: FullyBooted|Privilege: system,all|Uptime: 9|LastReload: 9|Status: Fully Booted||";
+    assert_eq!(desk.heard(), booted);
+    desk.mail(Mail::NodeBooted(NodeId(0)));
+    assert_eq!(desk.heard(), "");
+    desk.wait(Duration::from_secs(1));
+    desk.boots(0);
+    assert_eq!(desk.heard(), booted, "it was booted again");
+}

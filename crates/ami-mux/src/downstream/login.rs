@@ -217,6 +217,7 @@ impl Session {
             variables: account.variable_headers().collect(),
             no_variables: Arc::from([]),
             own_filters: None,
+            told_booted: smallvec::SmallVec::new(),
             interest: account.read.intersection(asked),
             label: several.then_some(label),
             view,

@@ -70,7 +70,7 @@ impl Session {
         surroundings: &impl Surroundings,
         now: Instant,
     ) {
-        let Phase::Open(login) = &self.phase else {
+        let Phase::Open(login) = &mut self.phase else {
             return;
         };
         let directory = surroundings.directory();
@@ -80,7 +80,14 @@ impl Session {
         let Some(booted) = entry.status.booted else {
             return;
         };
-        if !login.view.contains(node) || !wants_system(login) {
+        // It can be heard of twice when the node boots while the session logs in.
+        let told = (node, booted.heard);
+        if !login.view.contains(node) || login.told_booted.contains(&told) {
+            return;
+        }
+        login.told_booted.retain(|(other, _)| *other != node);
+        login.told_booted.push(told);
+        if !wants_system(login) {
             return;
         }
         let passed = now.saturating_duration_since(booted.heard);

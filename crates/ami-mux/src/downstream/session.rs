@@ -12,7 +12,7 @@ use ami_access::{EventFilters, OnNodeLoss, Principal};
 use ami_proto::banner::greeting;
 use ami_proto::{ActionDecoder, AmiVersion, ClassSet};
 use bytes::{Bytes, BytesMut};
-use smallvec::smallvec;
+use smallvec::{SmallVec, smallvec};
 
 use super::effect::{EndReason, SessionEffect, SessionNote};
 use super::gate::{EventGate, Held, News};
@@ -41,6 +41,8 @@ pub(super) struct Login {
     pub(super) no_variables: Arc<[String]>,
     /// The account's filters and those of the Filter action, once there are any.
     pub(super) own_filters: Option<Box<EventFilters>>,
+    /// Nodes whose FullyBooted was given or not wanted, each with the moment when the node said it.
+    pub(super) told_booted: SmallVec<[(NodeId, Instant); 2]>,
 }
 
 impl Login {

@@ -182,6 +182,19 @@ impl Desk {
         self.mail(Mail::Event(Arc::new(event)));
     }
 
+    /// The node says that it has booted; its sessions are told.
+    pub(crate) fn boots(&mut self, node: u16) {
+        let mut directory = Directory::clone(&self.world.directory);
+        let entry = directory.entry_mut(NodeId(node)).expect("a node");
+        entry.status.booted = Some(ami_mux::Booted {
+            heard: self.now,
+            uptime: Duration::from_secs(9),
+            since_reload: Duration::from_secs(9),
+        });
+        self.world.directory = Arc::new(directory);
+        self.mail(Mail::NodeBooted(NodeId(node)));
+    }
+
     pub(crate) fn wait(&mut self, time: Duration) {
         self.now += time;
         if self.session.poll_timeout().is_some_and(|at| at <= self.now) {

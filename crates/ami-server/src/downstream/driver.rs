@@ -365,6 +365,8 @@ impl Driver {
         for node in &nodes {
             if let Some(handle) = self.world.cluster.node(*node) {
                 handle.hub.subscribe(self.start.id, Arc::clone(&self.inbox));
+                // It may have booted between the machine's look at it and the subscription.
+                self.inbox.post(&Mail::NodeBooted(*node));
             }
         }
         self.nodes = nodes;
