@@ -195,3 +195,21 @@ fn each_boot_of_a_node_is_told_once() {
     desk.boots(0);
     assert_eq!(desk.heard(), booted, "it was booted again");
 }
+
+/// What has no room for an id of ours is matched by order, so it must not share a lane.
+#[test]
+fn an_originate_that_the_accounts_variables_fill_up_is_not_quick() {
+    let mut desk = Desk::logged_in("v@pbx1");
+    let filled = |lines: usize| {
+        format!(
+            "Action: Originate|Channel: c|Async: true{}",
+            "|Variable: x=1".repeat(lines - 3)
+        )
+    };
+    desk.says(&filled(124));
+    desk.says(&filled(125));
+    let seq = desk.submitted[0].1.seq;
+    assert_eq!(desk.submitted[0].1.cost, ami_access::Cost::Quick);
+    desk.answer(0, seq, "Response: Success");
+    assert_eq!(desk.submitted[1].1.cost, ami_access::Cost::Slow);
+}

@@ -100,7 +100,7 @@ impl Session {
         };
         match route(&authorized, directory, &policy) {
             Route::Node(node) => {
-                let cost = cost_of(&authorized);
+                let cost = cost_of(&authorized, login);
                 Judged::Node(node, cost, Box::new(authorized))
             }
             Route::Refused(message) => refused(authorized.action(), &message, RefusalKind::Route),
@@ -128,9 +128,16 @@ fn refused(action: &Action, message: &str, kind: RefusalKind) -> Judged {
     Judged::Refused(error(action.action_id().as_ref(), message), note)
 }
 
-/// 128 headers leave no room for an ActionID of ours: such an action is matched by order and has its lane to itself.
-fn cost_of(authorized: &ami_access::Authorized<Action>) -> Cost {
-    let full = authorized.action().line_count() >= HEADERS_MAX;
+/// 128 headers, the account's variables included, leave no room for an ActionID of ours: such an action is matched by order
+/// and has its lane to itself.
+fn cost_of(authorized: &ami_access::Authorized<Action>, login: &Login) -> Cost {
+    let action = authorized.action();
+    let variables = if action.name().is_some_and(|name| name.is("Originate")) {
+        login.variables.len()
+    } else {
+        0
+    };
+    let full = action.line_count() + variables >= HEADERS_MAX;
     match authorized.cost() {
         Cost::Quick if full => Cost::Slow,
         cost @ (Cost::Quick | Cost::Slow | Cost::Blocking) => cost,

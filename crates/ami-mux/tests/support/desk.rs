@@ -14,7 +14,8 @@ use ami_mux::{
 use ami_proto::Frame;
 use bytes::{Bytes, BytesMut};
 
-const MANAGER_CONF: &str = "[general]\n[a]\nsecret = s\nread = all\nwrite = all\n";
+const MANAGER_CONF: &str = "[general]\n[a]\nsecret = s\nread = all\nwrite = all\n\
+    [v]\nsecret = s\nread = all\nwrite = all\nsetvar = A=1\nsetvar = B=1\nsetvar = C=1\n";
 
 struct World {
     accounts: Arc<Accounts>,
