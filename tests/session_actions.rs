@@ -177,7 +177,10 @@ async fn take_until(client: &mut SimClient, id: &[u8], seen: &mut Vec<String>) {
         .await
         .expect("answered");
     for frame in client.take_waiting().iter().chain([&last]) {
-        let name = frame.event_name().or(frame.response()).unwrap_or_default();
+        let name = frame
+            .event_name()
+            .or_else(|| frame.response())
+            .unwrap_or_default();
         seen.push(String::from_utf8_lossy(name).into_owned());
     }
 }
