@@ -460,3 +460,23 @@ fn an_impossible_uptime_is_survived() {
     );
     assert!(rig.status.booted.is_some());
 }
+
+/// Clients that keep every lane busy do not keep amiplex from learning what was loaded.
+#[test]
+fn what_was_loaded_is_asked_for_also_while_no_lane_is_at_rest() {
+    let mut settings = settings();
+    settings.lanes_max = 1;
+    let mut rig = Rig::up(settings);
+    rig.answers_questions = false;
+    let (lane, event) = (rig.lanes(LaneRole::Action)[0], rig.event_lane());
+    rig.submit(1, &getvar("busy"));
+    rig.says(
+        event,
+        "Event: Load|Privilege: system,all|Module: x.so|Status: Success",
+    );
+    assert_eq!(rig.unanswered(lane).len(), 2);
+    rig.take(lane);
+    let question = rig.take(lane);
+    assert!(question.name().is_some_and(|name| name.is("ListCommands")));
+    assert_eq!(rig.events().len(), 1);
+}

@@ -78,19 +78,23 @@ impl Internal {
 }
 
 impl<R: Clone> Node<R> {
-    /// Asks the next question, if one is due and a lane is at rest.
+    /// Asks the next question, if one is due and a lane has room.
     pub(super) fn inquire(&mut self, now: Instant) {
         let Some(question) = self.inquiry.next() else {
             return;
         };
-        let Some(lane) = self
-            .lanes
-            .values()
-            .find(|lane| lane.role == LaneRole::Action && lane.is_idle())
+        // At best on a lane at rest; where there is none for long, beside the quick actions of clients.
+        let depth = self.settings.depth;
+        let usable = self.lanes.values().filter(|lane| {
+            lane.role == LaneRole::Action && (lane.is_idle() || lane.has_room(depth, now))
+        });
+        let Some(id) = usable
+            .filter(|lane| self.reserved != Some(lane.id))
+            .min_by_key(|lane| lane.written.len())
+            .map(|lane| lane.id)
         else {
             return;
         };
-        let id = lane.id;
         let username = self.settings.username.clone();
         let category = [("Filename", "manager.conf"), ("Category", &*username)];
         let headers: &[(&str, &str)] = if question == Internal::AccountLimits {
