@@ -38,5 +38,6 @@ mod pipelining;
 mod scratch;
 mod session_actions;
 mod slow_consumer;
+mod tidy;
 mod tls;
 mod transcripts;
