@@ -32,6 +32,7 @@ mod drain;
 mod events;
 mod isolation;
 mod login;
+mod no_node;
 mod node_loss;
 mod order;
 mod pipelining;
