@@ -495,7 +495,7 @@ fn simulate(count: u64, faults: bool) -> usize {
 fn every_action_is_answered_once_while_nodes_freeze_and_die() {
     let answered = simulate(40, true);
     assert!(
-        answered > 40 * 250,
+        answered > seeds(40).len() * 250,
         "only {answered} answers: the simulation does not do what it should"
     );
 }
