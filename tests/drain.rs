@@ -1,10 +1,11 @@
 //! The end of amiplex: listeners first, what is in flight is answered, every client is told, and the exit code says that all went well.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use ami_proto::FrameKind;
 use ami_sim::{Faults, SimClient, SimNode};
 use tokio::net::TcpStream;
+use tokio::time::Instant;
 
 use crate::support::{Amiplex, Setup, header, simulated, simulation};
 

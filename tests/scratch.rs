@@ -33,6 +33,11 @@ async fn patient(amiplex: &Amiplex, listener: &str) -> SimClient {
     client
 }
 
+async fn succeeds(client: &mut SimClient, lines: &[&str]) {
+    let answer = client.action(lines).await.expect("answered");
+    assert_eq!(answer.response(), Some(&b"Success"[..]), "{lines:?}");
+}
+
 fn told(frame: &Frame) -> (String, String) {
     (header(frame, "Message"), last_line(frame))
 }
@@ -63,6 +68,37 @@ async fn ring(client: &mut SimClient, observer: &mut SimClient) {
         })
         .await
         .expect("it rings");
+}
+
+/// The node starts again, the client is told, and both work together.
+async fn comes_back(client: &mut SimClient) {
+    control_asterisk("up", "pbx3").await;
+    let event = client.next_event("NodeUp").await.expect("told");
+    assert_eq!(header(&event, "Node"), "pbx3");
+    let booted = |frame: &Frame| {
+        frame.event_name() == Some(b"FullyBooted") && frame.header("Node") == Some(b"pbx3")
+    };
+    client
+        .next_where("the FullyBooted", booted)
+        .await
+        .expect("told");
+    succeeds(client, &["Action: CoreStatus", "Node: pbx3"]).await;
+    succeeds(
+        client,
+        &[
+            "Action: UserEvent",
+            "Node: pbx3",
+            "UserEvent: Again",
+            "ActionID: ue",
+        ],
+    )
+    .await;
+    let again = |frame: &Frame| header(frame, "UserEvent") == "Again";
+    let event = client
+        .next_where("its own event", again)
+        .await
+        .expect("shown");
+    assert_eq!(last_line(&event), "Node: pbx3");
 }
 
 #[tokio::test]
@@ -97,15 +133,7 @@ async fn killed_with_actions_in_flight_each_is_answered_at_once_and_a_new_life_i
         .await
         .expect("told");
     assert_eq!(told(&answer), down("action not sent", "not-sent"));
-    let answer = client
-        .action(&["Action: CoreStatus", "Node: pbx1"])
-        .await
-        .expect("answered");
-    assert_eq!(
-        answer.response(),
-        Some(&b"Success"[..]),
-        "pbx1 is as it was"
-    );
+    succeeds(&mut client, &["Action: CoreStatus", "Node: pbx1"]).await;
     let strays = client.take_waiting();
     assert!(
         !strays
@@ -113,38 +141,7 @@ async fn killed_with_actions_in_flight_each_is_answered_at_once_and_a_new_life_i
             .any(|frame| frame.kind() == FrameKind::Response),
         "{strays:?}"
     );
-
-    control_asterisk("up", "pbx3").await;
-    let event = client.next_event("NodeUp").await.expect("told");
-    assert_eq!(header(&event, "Node"), "pbx3");
-    let booted = |frame: &Frame| {
-        frame.event_name() == Some(b"FullyBooted") && frame.header("Node") == Some(b"pbx3")
-    };
-    client
-        .next_where("the FullyBooted", booted)
-        .await
-        .expect("told");
-    let answer = client
-        .action(&["Action: CoreStatus", "Node: pbx3"])
-        .await
-        .expect("answered");
-    assert_eq!(answer.response(), Some(&b"Success"[..]));
-    let answer = client
-        .action(&[
-            "Action: UserEvent",
-            "Node: pbx3",
-            "UserEvent: Again",
-            "ActionID: ue",
-        ])
-        .await
-        .expect("answered");
-    assert_eq!(answer.response(), Some(&b"Success"[..]));
-    let again = |frame: &Frame| header(frame, "UserEvent") == "Again";
-    let event = client
-        .next_where("its own event", again)
-        .await
-        .expect("shown");
-    assert_eq!(last_line(&event), "Node: pbx3");
+    comes_back(&mut client).await;
 }
 
 #[tokio::test]
@@ -179,11 +176,7 @@ async fn a_single_node_session_is_closed_kept_or_refused_as_configured() {
 
     control_asterisk("up", "pbx3").await;
     amiplex.wait_for_log("node is up", 3).await;
-    let answer = kept
-        .action(&["Action: CoreStatus"])
-        .await
-        .expect("answered");
-    assert_eq!(answer.response(), Some(&b"Success"[..]));
+    succeeds(&mut kept, &["Action: CoreStatus"]).await;
     patient(&amiplex, "refuse").await;
 }
 
@@ -209,6 +202,37 @@ impl Drop for Frozen {
     }
 }
 
+fn is_outcome(frame: &Frame) -> bool {
+    frame.event_name() == Some(b"OriginateResponse") && header(frame, "CallerIDNum") == "4711"
+}
+
+/// One outcome of the call was taken already.
+async fn nothing_was_repeated(client: &mut SimClient, observer: &mut SimClient) {
+    for _ in 0..2 {
+        observer.action(&["Action: Ping"]).await.expect("answered");
+        client
+            .action(&["Action: CoreStatus", "Node: pbx3"])
+            .await
+            .expect("answered");
+    }
+    let seen = observer.take_waiting();
+    assert_eq!(
+        seen.iter().filter(|frame| is_outcome(frame)).count(),
+        0,
+        "no second call"
+    );
+    let events = seen
+        .iter()
+        .filter(|frame| header(frame, "UserEvent") == "Frozen");
+    assert!(events.count() <= 1, "nothing is sent twice");
+    let late = client
+        .take_waiting()
+        .into_iter()
+        .filter(|frame| frame.kind() == FrameKind::Response)
+        .collect::<Vec<_>>();
+    assert!(late.is_empty(), "{late:?}");
+}
+
 #[tokio::test]
 async fn a_frozen_node_does_once_what_it_was_told_and_its_late_answers_reach_nobody() {
     let amiplex = setup()
@@ -221,8 +245,7 @@ async fn a_frozen_node_does_once_what_it_was_told_and_its_late_answers_reach_nob
     let mut client = patient(&amiplex, "all").await;
     // What amiplex itself asks of a node that has come is over when its lane is at rest again.
     for _ in 0..5 {
-        let answer = client.action(&["Action: CoreStatus", "Node: pbx3"]).await;
-        assert_eq!(answer.expect("answered").response(), Some(&b"Success"[..]));
+        succeeds(&mut client, &["Action: CoreStatus", "Node: pbx3"]).await;
     }
     let frozen = Frozen::freeze().await;
     let call = [
@@ -250,22 +273,11 @@ async fn a_frozen_node_does_once_what_it_was_told_and_its_late_answers_reach_nob
         // What was sent first is unknown; what waited behind it may never have left.
         assert!(sent || (id == "event" && held), "{id}: {message}, {last}");
     }
-    let answer = client
-        .action(&["Action: CoreStatus", "Node: pbx1"])
-        .await
-        .expect("answered");
-    assert_eq!(
-        answer.response(),
-        Some(&b"Success"[..]),
-        "pbx1 does not wait"
-    );
+    succeeds(&mut client, &["Action: CoreStatus", "Node: pbx1"]).await;
     frozen.thaw().await;
 
-    let outcome = |frame: &Frame| {
-        frame.event_name() == Some(b"OriginateResponse") && header(frame, "CallerIDNum") == "4711"
-    };
     observer
-        .next_where("the outcome of the call", outcome)
+        .next_where("the outcome of the call", is_outcome)
         .await
         .expect("called once");
     // Answered over another lane, or over the same one after its late answers.
@@ -280,29 +292,7 @@ async fn a_frozen_node_does_once_what_it_was_told_and_its_late_answers_reach_nob
     tokio::time::timeout(START, works)
         .await
         .expect("works again");
-    for _ in 0..2 {
-        observer.action(&["Action: Ping"]).await.expect("answered");
-        client
-            .action(&["Action: CoreStatus", "Node: pbx3"])
-            .await
-            .expect("answered");
-    }
-    let seen = observer.take_waiting();
-    assert_eq!(
-        seen.iter().filter(|frame| outcome(frame)).count(),
-        0,
-        "no second call"
-    );
-    let events = seen
-        .iter()
-        .filter(|frame| header(frame, "UserEvent") == "Frozen");
-    assert!(events.count() <= 1, "nothing is sent twice");
-    let late = client
-        .take_waiting()
-        .into_iter()
-        .filter(|frame| frame.kind() == FrameKind::Response)
-        .collect::<Vec<_>>();
-    assert!(late.is_empty(), "{late:?}");
+    nothing_was_repeated(&mut client, &mut observer).await;
 }
 
 #[tokio::test]
@@ -319,11 +309,7 @@ async fn a_frozen_node_is_down_after_its_keepalive_and_disturbs_nobody() {
     assert_eq!(header(&event, "Node"), "pbx3");
     assert_eq!(header(&event, "Reason"), "keepalive Ping not answered");
     single.closed().await.expect("closed");
-    let answer = client
-        .action(&["Action: CoreStatus", "Node: pbx1"])
-        .await
-        .expect("answered");
-    assert_eq!(answer.response(), Some(&b"Success"[..]));
+    succeeds(&mut client, &["Action: CoreStatus", "Node: pbx1"]).await;
     frozen.thaw().await;
     let event = client.next_event("NodeUp").await.expect("told");
     assert_eq!(header(&event, "Node"), "pbx3");
@@ -343,9 +329,5 @@ async fn a_node_that_stops_in_order_says_so_to_its_own_clients() {
     client.next_event("NodeDown").await.expect("told");
     control_asterisk("up", "pbx3").await;
     client.next_event("NodeUp").await.expect("told");
-    let answer = client
-        .action(&["Action: CoreStatus", "Node: pbx3"])
-        .await
-        .expect("answered");
-    assert_eq!(answer.response(), Some(&b"Success"[..]));
+    succeeds(&mut client, &["Action: CoreStatus", "Node: pbx3"]).await;
 }

@@ -50,7 +50,8 @@ impl Certificate {
             std::fs::write(directory.path().join(file), pem).expect("written");
         }
         let digest = Sha256::digest(leaf.der());
-        let sha256 = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+        let hex: Vec<String> = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+        let sha256 = hex.concat();
         Self { directory, sha256 }
     }
 
@@ -261,10 +262,7 @@ async fn a_node_with_the_wrong_certificate_stays_down_and_the_log_says_why() {
         ),
         // Without a name the host of the address counts.
         (format!("ca = \"{ca}\""), "not valid for name"),
-        (
-            format!("pin_sha256 = \"{}\"", other.sha256),
-            "NotThePinned",
-        ),
+        (format!("pin_sha256 = \"{}\"", other.sha256), "NotThePinned"),
     ] {
         let log = logged(&settings, &certificate, wanted).await;
         assert!(!log.contains("node is up"), "{settings}: {log}");
