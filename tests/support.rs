@@ -74,7 +74,8 @@ pub fn last_line(frame: &Frame) -> String {
     String::from_utf8_lossy(&line.unwrap_or_default()).into_owned()
 }
 
-fn variable(name: &str) -> String {
+/// What `tests/asterisk/env` exports.
+pub fn variable(name: &str) -> String {
     std::env::var(name)
         .unwrap_or_else(|_| panic!("{name} is not set: start Asterisk with tests/asterisk/up and eval \"$(tests/asterisk/env)\""))
 }

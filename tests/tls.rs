@@ -358,3 +358,37 @@ async fn files_that_cannot_be_used_are_named_before_anybody_is_served() {
         }
     }
 }
+
+#[tokio::test]
+async fn many_actions_at_once_reach_a_node_over_tls() {
+    let mut spec = asterisk("pbx2");
+    let (port, ca) = (
+        crate::support::variable("AMIPLEX_TEST_PBX2_TLS_PORT"),
+        crate::support::variable("AMIPLEX_TEST_CERT"),
+    );
+    spec.address = format!("127.0.0.1:{port}").parse().expect("a port");
+    spec.more.push_str(&format!(
+        "tls = {{ ca = \"{ca}\", server_name = \"localhost\" }}\n"
+    ));
+    let amiplex = Setup::new(vec![asterisk("pbx1"), spec]).start().await;
+    let mut client = amiplex.login("pbx2", "admin", "adminpw").await;
+    // More than one read of Asterisk holds: it does not look for what its TLS library has left over.
+    let filler = "x".repeat(400);
+    for number in 0..200 {
+        let (id, variable) = (
+            format!("ActionID: {number}"),
+            format!("Variable: V{filler}"),
+        );
+        client
+            .send(&["Action: Getvar", &variable, &id])
+            .await
+            .expect("sent");
+    }
+    for number in 0..200 {
+        let answer = client
+            .response(&number.to_string())
+            .await
+            .expect("answered");
+        assert_eq!(answer.response(), Some(&b"Success"[..]));
+    }
+}

@@ -62,6 +62,11 @@ impl Transport {
         Self::TlsClient(Box::new(stream))
     }
 
+    /// Whether what is written goes out in records.
+    pub(crate) const fn is_tls(&self) -> bool {
+        !matches!(self, Self::Plain(_))
+    }
+
     /// The address of the other side; the program knows it from accepting or connecting.
     #[cfg(test)]
     pub(crate) fn peer_addr(&self) -> io::Result<SocketAddr> {

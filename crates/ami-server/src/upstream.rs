@@ -4,3 +4,4 @@ pub(crate) mod backoff;
 pub(crate) mod connect;
 pub(crate) mod driver;
 mod journal;
+mod record;

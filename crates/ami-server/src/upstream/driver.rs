@@ -3,12 +3,12 @@
 //! One `poll` looks at every lane: it writes what is queued, reads what has come and gives it to the machine. Nothing
 //! in it waits for a client (I4), and a peer that does not read never stops us reading.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::future::Future;
-use std::io::IoSlice;
+use std::io::{self, IoSlice};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use ami_mux::{LaneId, LaneLoss, LaneRole, Node, NodeEffect, NodeId, NodeSettings};
@@ -23,6 +23,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 use super::backoff::Backoff;
 use super::connect::{ConnectError, NodeAddress, connect};
 use super::journal::Journal;
+use super::record::next_record;
 use crate::cluster::NodeCommand;
 use crate::inbox::Inbox;
 use crate::supervisor::Supervisor;
@@ -271,14 +272,7 @@ impl LaneSocket {
     ) -> Result<bool, LaneLoss> {
         let mut progress = false;
         while let Some(queue) = machine.lane_output(id).filter(|queue| !queue.is_empty()) {
-            let slices: SmallVec<[IoSlice<'_>; SLICES_PER_WRITE]> = queue
-                .iter()
-                .take(SLICES_PER_WRITE)
-                .map(|bytes: &Bytes| IoSlice::new(bytes))
-                .collect();
-            let wrote = Pin::new(&mut self.transport).poll_write_vectored(cx, &slices);
-            drop(slices);
-            match wrote {
+            match self.poll_write(queue, cx) {
                 Poll::Ready(Ok(0)) => return Err(LaneLoss::Eof),
                 Poll::Ready(Ok(count)) => {
                     machine.lane_wrote(id, count, Instant::now().into_std());
@@ -293,6 +287,26 @@ impl LaneSocket {
             Poll::Ready(Err(error)) => Err(LaneLoss::Io(error.to_string())),
             Poll::Ready(Ok(())) | Poll::Pending => Ok(progress),
         }
+    }
+
+    /// Hands the front of `queue` to the socket.
+    fn poll_write(
+        &mut self,
+        queue: &VecDeque<Bytes>,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<usize>> {
+        let mut transport = Pin::new(&mut self.transport);
+        if transport.is_tls() {
+            // Flushed first, so that the record is taken whole.
+            ready!(transport.as_mut().poll_flush(cx))?;
+            return transport.poll_write(cx, &next_record(queue.iter()));
+        }
+        let slices: SmallVec<[IoSlice<'_>; SLICES_PER_WRITE]> = queue
+            .iter()
+            .take(SLICES_PER_WRITE)
+            .map(|bytes: &Bytes| IoSlice::new(bytes))
+            .collect();
+        transport.poll_write_vectored(cx, &slices)
     }
 
     fn read_in(
