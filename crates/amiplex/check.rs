@@ -74,7 +74,7 @@ fn has_told(entry: &DirectoryEntry) -> bool {
 }
 
 fn report(directory: &Directory) -> Result<(), Failure> {
-    let mut away = 0;
+    let (mut away, mut mute) = (0, 0);
     for entry in directory.ids().filter_map(|id| directory.entry(id)) {
         let status = &entry.status;
         let version = status
@@ -93,14 +93,22 @@ fn report(directory: &Directory) -> Result<(), Failure> {
                 entry.name, status.reason
             ))?;
         }
+        if status.is_up() && !status.limits_known {
+            mute += 1;
+            say(&format!(
+                "node {}: answers no action of amiplex",
+                entry.name
+            ))?;
+        }
         for shortcoming in status.shortcomings.iter() {
             say(&format!("node {}: {shortcoming}", entry.name))?;
         }
     }
-    if away > 0 {
-        return Err(Failure::Runtime(format!(
+    match (away, mute) {
+        (0, 0) => Ok(()),
+        (0, _) => Err(Failure::Runtime(format!("{mute} nodes answer no action"))),
+        _ => Err(Failure::Runtime(format!(
             "{away} nodes could not be reached"
-        )));
+        ))),
     }
-    Ok(())
 }

@@ -1,5 +1,7 @@
 //! The core's status and settings, reloads, modules, mailboxes, and lists of a node without such objects.
 
+use ami_proto::ClassSet;
+
 use super::{Outcome, Turn, reply};
 use crate::classes::SYSTEM;
 use crate::clock::Clock;
@@ -175,6 +177,18 @@ pub(super) fn presence_state_list(turn: &mut Turn<'_>) -> Outcome {
     turn.list(text, Vec::new(), "PresenceStateListComplete", &[])
 }
 
+/// As an operator writes it: a Privilege header ends in `all` whatever the classes.
+fn as_configured(classes: ClassSet) -> String {
+    let rendered = classes.render();
+    if classes == ClassSet::ALL {
+        return "all".to_owned();
+    }
+    rendered
+        .strip_suffix(",all")
+        .unwrap_or(&rendered)
+        .to_owned()
+}
+
 /// manager.conf alone can be read, and of it what describes an account.
 pub(super) fn get_config(turn: &mut Turn<'_>) -> Outcome {
     let (file, category) = (turn.text("Filename"), turn.text("Category"));
@@ -201,8 +215,8 @@ pub(super) fn get_config(turn: &mut Turn<'_>) -> Outcome {
         let multiple = if account.multiple_login { "yes" } else { "no" };
         let lines = [
             format!("secret={}", account.secret),
-            format!("read={}", account.read.render()),
-            format!("write={}", account.write.render()),
+            format!("read={}", as_configured(account.read)),
+            format!("write={}", as_configured(account.write)),
             "writetimeout=5000".to_owned(),
             format!("allowmultiplelogin={multiple}"),
         ];
