@@ -250,7 +250,8 @@ async fn online_what_the_account_of_amiplex_lacks_is_named() {
         simulated(&single),
     ]);
     let path = setup.write(directory.path());
-    let (_code, said) = amiplex(&["check", "--online"], &path).await;
+    let (code, said) = amiplex(&["check", "--online"], &path).await;
+    assert_eq!(code, 1, "a node that answers no action is of no use: {said}");
     let named = |node: &str, wanted: &str| {
         said.lines()
             .any(|line| line.starts_with(&format!("node {node}: ")) && line.contains(wanted))
@@ -258,6 +259,7 @@ async fn online_what_the_account_of_amiplex_lacks_is_named() {
     for (node, wanted) in [
         ("pbx2", "amiplex needs write = all"),
         ("pbx3", "amiplex needs allowmultiplelogin = yes"),
+        ("pbx3", "answers no action of amiplex"),
     ] {
         assert!(named(node, wanted), "{node} {wanted}: {said}");
     }
