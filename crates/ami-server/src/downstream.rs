@@ -3,3 +3,4 @@
 pub(crate) mod driver;
 mod journal;
 pub(crate) mod outbound;
+mod presence;

@@ -22,6 +22,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 
 use super::journal::Journal;
 use super::outbound::Outbound;
+use super::presence::Presence;
 use crate::cluster::NodeCommand;
 use crate::inbox::{Budget, Inbox};
 use crate::registry::UnauthenticatedPlace;
@@ -69,11 +70,10 @@ struct Driver {
     outbound: Outbound,
     /// Actions that their node's queue had no room for, in order.
     unsent: VecDeque<(NodeId, Box<Submission<()>>)>,
-    nodes: Vec<NodeId>,
     event_age: Duration,
     reply_bytes: usize,
     closing: Option<CloseReason>,
-    place: Option<UnauthenticatedPlace>,
+    presence: Presence,
     world: Arc<World>,
     journal: Journal,
     start: SessionStart,
@@ -96,10 +96,6 @@ enum Io {
 /// Runs a connection from its greeting to its end.
 pub(crate) async fn run(connection: Connection, world: Arc<World>, supervisor: Supervisor) {
     let mut driver = Driver::new(connection, world);
-    driver
-        .world
-        .registry
-        .insert(driver.start.id, Arc::clone(&driver.inbox));
     let reason = driver.drive(&supervisor).await;
     driver.finish(reason).await;
 }
@@ -120,21 +116,21 @@ impl Driver {
             policy: ami_access::SlowPolicy::Disconnect,
         };
         let now = Instant::now().into_std();
+        let inbox = Arc::new(Inbox::new(budget));
         Self {
             session: Session::new(start, settings, &*world, now),
             transport,
             input: BytesMut::new(),
             eof: false,
-            inbox: Arc::new(Inbox::new(budget)),
+            presence: Presence::new(Arc::clone(&world), start.id, Arc::clone(&inbox), place),
+            inbox,
             mail: VecDeque::new(),
             backlog: Backlog::default(),
             outbound: Outbound::default(),
             unsent: VecDeque::new(),
-            nodes: Vec::new(),
             event_age: outbound.event_age,
             reply_bytes: outbound.reply_bytes,
             closing: None,
-            place: Some(place),
             journal: Journal::new(start, listener, Arc::clone(&world.meters)),
             world,
             start,
@@ -346,7 +342,6 @@ impl Driver {
     }
 
     fn logged_in(&mut self, nodes: Vec<NodeId>) {
-        self.place = None;
         let Some(principal) = self.session.principal() else {
             return;
         };
@@ -362,32 +357,13 @@ impl Driver {
             policy: account.slow,
         });
         self.journal.logged_in(account.name.as_str());
-        for node in &nodes {
-            if let Some(handle) = self.world.cluster.node(*node) {
-                handle.hub.subscribe(self.start.id, Arc::clone(&self.inbox));
-                // It may have booted between the machine's look at it and the subscription.
-                self.inbox.post(&Mail::NodeBooted(*node));
-            }
-        }
-        self.nodes = nodes;
+        self.presence.logged_in(account.name.as_str(), nodes);
     }
 
     /// Leaves every place where the session is known, and gives the last bytes a moment to go.
     async fn finish(mut self, reason: CloseReason) {
-        for node in std::mem::take(&mut self.nodes) {
-            if let Some(handle) = self.world.cluster.node(node) {
-                handle.hub.unsubscribe(self.start.id);
-                // Closing the inbox first would lose nothing: nobody reads it any more.
-                let gone = NodeCommand::SessionGone(self.start.id);
-                if handle.commands.send(gone).await.is_err() {
-                    tracing::debug!("the node's task has ended before its sessions");
-                }
-            }
-        }
         self.inbox.close(reason);
-        self.world.registry.remove(self.start.id);
-        self.journal.release_login(&self.world.registry);
-        drop(self.place.take());
+        self.presence.leave().await;
         let orderly = !matches!(
             reason,
             CloseReason::IoError | CloseReason::SlowConsumer | CloseReason::EventAge

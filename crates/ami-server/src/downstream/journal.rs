@@ -8,7 +8,6 @@ use ami_mux::{LoginFault, RefusalKind, SessionNote, SessionStart};
 use ami_telemetry::{CloseReason, DropReason, LoginFailure, Meters, RefusalReason};
 
 use super::outbound::Written;
-use crate::registry::SessionRegistry;
 
 /// Log and metrics of one connection.
 #[derive(Debug)]
@@ -68,12 +67,6 @@ impl Journal {
         self.account = Some(account.to_owned());
         let (session, peer) = (self.start.id, self.start.peer);
         tracing::info!(%session, %peer, user = account, listener = &*self.listener, "logged in");
-    }
-
-    pub(crate) fn release_login(&self, registry: &SessionRegistry) {
-        if let Some(account) = &self.account {
-            registry.release_login(account);
-        }
     }
 
     pub(crate) fn wrote(&self, written: Written) {

@@ -192,3 +192,19 @@ async fn an_action_whose_node_has_no_task_any_more_is_answered() {
     assert!(reply.contains("ActionID: 7\r\n"), "{reply}");
     assert!(reply.contains("Outcome: not-sent\r\n"), "{reply}");
 }
+
+#[tokio::test]
+async fn a_task_that_ends_by_a_bug_leaves_nothing_behind() {
+    let mut bench = bench().await;
+    bench.says(LOGIN).await;
+    while !bench.world.registry.is_logged_in("one") {
+        yield_now().await;
+    }
+    bench.task.abort();
+    assert!((&mut bench.task).await.expect_err("aborted").is_cancelled());
+    assert!(
+        !bench.world.registry.is_logged_in("one"),
+        "the account can log in again"
+    );
+    assert_eq!(bench.world.registry.len(), 0);
+}

@@ -1,0 +1,94 @@
+//! Every place where a session is known, left when this value is dropped: also when the session's task ends by a bug.
+
+use std::sync::Arc;
+
+use ami_mux::{Mail, NodeId, SessionId};
+use ami_telemetry::CloseReason;
+
+use crate::cluster::NodeCommand;
+use crate::inbox::Inbox;
+use crate::registry::UnauthenticatedPlace;
+use crate::world::World;
+
+/// A session's entries in the registry, the hubs of its nodes and the count of its account's logins.
+#[derive(Debug)]
+pub(super) struct Presence {
+    world: Arc<World>,
+    session: SessionId,
+    inbox: Arc<Inbox>,
+    place: Option<UnauthenticatedPlace>,
+    account: Option<String>,
+    nodes: Vec<NodeId>,
+}
+
+impl Presence {
+    /// A connection that has not logged in.
+    pub(super) fn new(
+        world: Arc<World>,
+        session: SessionId,
+        inbox: Arc<Inbox>,
+        place: UnauthenticatedPlace,
+    ) -> Self {
+        world.registry.insert(session, Arc::clone(&inbox));
+        Self {
+            world,
+            session,
+            inbox,
+            place: Some(place),
+            account: None,
+            nodes: Vec::new(),
+        }
+    }
+
+    /// It has: its machine has claimed the login, and from now on it hears its nodes.
+    pub(super) fn logged_in(&mut self, account: &str, nodes: Vec<NodeId>) {
+        self.place = None;
+        self.account = Some(account.to_owned());
+        for node in &nodes {
+            if let Some(handle) = self.world.cluster.node(*node) {
+                handle.hub.subscribe(self.session, Arc::clone(&self.inbox));
+                // It may have booted between the machine's look at it and the subscription.
+                self.inbox.post(&Mail::NodeBooted(*node));
+            }
+        }
+        self.nodes = nodes;
+    }
+
+    /// Leaves every place, and has the nodes drop what no lane has taken.
+    pub(super) async fn leave(&mut self) {
+        for node in self.forget() {
+            if let Some(handle) = self.world.cluster.node(node)
+                && handle
+                    .commands
+                    .send(NodeCommand::SessionGone(self.session))
+                    .await
+                    .is_err()
+            {
+                tracing::debug!("the node's task has ended before its sessions");
+            }
+        }
+    }
+
+    /// Leaves every place but the queues of the nodes, which are given back.
+    fn forget(&mut self) -> Vec<NodeId> {
+        let nodes = std::mem::take(&mut self.nodes);
+        for node in &nodes {
+            if let Some(handle) = self.world.cluster.node(*node) {
+                handle.hub.unsubscribe(self.session);
+            }
+        }
+        self.world.registry.remove(self.session);
+        if let Some(account) = self.account.take() {
+            self.world.registry.release_login(&account);
+        }
+        self.place = None;
+        nodes
+    }
+}
+
+impl Drop for Presence {
+    fn drop(&mut self) {
+        self.forget();
+        self.inbox.close(CloseReason::InternalError);
+    }
+}
