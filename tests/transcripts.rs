@@ -44,6 +44,7 @@ const VOLATILE: &[&str] = &[
     "CoreCurrentCalls",
     "CoreProcessedCalls",
     "ListItems",
+    "Items",
     "Calls",
     "Holdtime",
     "TalkTime",
