@@ -251,7 +251,10 @@ async fn online_what_the_account_of_amiplex_lacks_is_named() {
     ]);
     let path = setup.write(directory.path());
     let (code, said) = amiplex(&["check", "--online"], &path).await;
-    assert_eq!(code, 1, "a node that answers no action is of no use: {said}");
+    assert_eq!(
+        code, 1,
+        "a node that answers no action is of no use: {said}"
+    );
     let named = |node: &str, wanted: &str| {
         said.lines()
             .any(|line| line.starts_with(&format!("node {node}: ")) && line.contains(wanted))

@@ -392,3 +392,36 @@ async fn many_actions_at_once_reach_a_node_over_tls() {
         assert_eq!(answer.response(), Some(&b"Success"[..]));
     }
 }
+
+#[tokio::test]
+async fn both_kinds_of_login_and_actions_to_real_nodes_work_over_tls() {
+    let certificate = Certificate::of("amiplex.example.com");
+    let amiplex = Setup::over_asterisk()
+        .listener("tls", &certificate.listener())
+        .start()
+        .await;
+    let connector = certificate.connector(None);
+    for challenged in [false, true] {
+        let mut client = connect(&connector, amiplex.address("tls"))
+            .await
+            .expect("greeted");
+        let reply = if challenged {
+            client.login_md5("admin", "adminpw").await
+        } else {
+            client.login("admin", "adminpw").await
+        };
+        reply.expect("logged in");
+        for (node, version) in [("pbx1", &b"Asterisk 22"[..]), ("pbx2", b"Asterisk 16")] {
+            let node = format!("Node: {node}");
+            let answer = client
+                .action(&["Action: Command", "Command: core show version", &node])
+                .await
+                .expect("answered");
+            assert!(
+                answer
+                    .header("Output")
+                    .is_some_and(|line| line.starts_with(version))
+            );
+        }
+    }
+}
