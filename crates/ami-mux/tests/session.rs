@@ -9,6 +9,8 @@
 
 #[path = "support/desk.rs"]
 mod desk;
+#[path = "support/world.rs"]
+mod world;
 
 use std::time::Duration;
 

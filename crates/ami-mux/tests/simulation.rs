@@ -23,6 +23,8 @@
 mod asterisk;
 #[path = "simulation/client.rs"]
 mod client;
+#[path = "support/world.rs"]
+mod world;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr};
@@ -31,13 +33,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ami_access::manager_conf::MemoryFiles;
-use ami_access::{Accounts, OnNodeLoss, Secret, load_from};
+use ami_access::{OnNodeLoss, Secret, load_from};
 use ami_mux::{
     Directory, DirectoryEntry, LaneId, LaneLoss, Mail, Node, NodeEffect, NodeId, NodeSettings,
-    NodeStatus, Session, SessionEffect, SessionId, SessionSettings, SessionStart, Surroundings,
+    NodeStatus, Session, SessionEffect, SessionId, SessionSettings, SessionStart,
 };
 use asterisk::Asterisk;
 use client::{Asked, Client, Outcome};
+use world::World;
 
 const MANAGER_CONF: &str = "
 [general]
@@ -50,37 +53,6 @@ secret = s
 read = call
 write = all
 ";
-
-struct World {
-    accounts: Arc<Accounts>,
-    directory: Arc<Directory>,
-}
-
-impl Surroundings for World {
-    fn accounts(&self) -> Arc<Accounts> {
-        Arc::clone(&self.accounts)
-    }
-    fn directory(&self) -> Arc<Directory> {
-        Arc::clone(&self.directory)
-    }
-    fn is_throttled(&self, _: &[u8], _: IpAddr, _: Instant) -> bool {
-        false
-    }
-    fn login_failed(&self, _: &[u8], _: IpAddr, _: Instant) {}
-    fn login_succeeded(&self, _: &[u8], _: IpAddr) {}
-    fn claim_login(&self, _: &str, _: bool) -> bool {
-        true
-    }
-    fn is_logged_in(&self, _: &str) -> bool {
-        false
-    }
-    fn challenge_bits(&self) -> Option<u32> {
-        Some(7)
-    }
-    fn wall_clock(&self) -> Duration {
-        Duration::from_secs(1)
-    }
-}
 
 struct NodeSim {
     machine: Node<usize>,

@@ -6,47 +6,18 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ami_access::manager_conf::MemoryFiles;
-use ami_access::{Accounts, OnNodeLoss, load_from};
+use ami_access::{OnNodeLoss, load_from};
 use ami_mux::{
     ActionSeq, Directory, DirectoryEntry, Mail, NodeEvent, NodeId, NodeState, NodeStatus, Session,
-    SessionEffect, SessionId, SessionSettings, SessionStart, Submission, Surroundings,
+    SessionEffect, SessionId, SessionSettings, SessionStart, Submission,
 };
 use ami_proto::Frame;
 use bytes::{Bytes, BytesMut};
 
+use crate::world::World;
+
 const MANAGER_CONF: &str = "[general]\n[a]\nsecret = s\nread = all\nwrite = all\n\
     [v]\nsecret = s\nread = all\nwrite = all\nsetvar = A=1\nsetvar = B=1\nsetvar = C=1\n";
-
-struct World {
-    accounts: Arc<Accounts>,
-    directory: Arc<Directory>,
-}
-
-impl Surroundings for World {
-    fn accounts(&self) -> Arc<Accounts> {
-        Arc::clone(&self.accounts)
-    }
-    fn directory(&self) -> Arc<Directory> {
-        Arc::clone(&self.directory)
-    }
-    fn is_throttled(&self, _: &[u8], _: IpAddr, _: Instant) -> bool {
-        false
-    }
-    fn login_failed(&self, _: &[u8], _: IpAddr, _: Instant) {}
-    fn login_succeeded(&self, _: &[u8], _: IpAddr) {}
-    fn claim_login(&self, _: &str, _: bool) -> bool {
-        true
-    }
-    fn is_logged_in(&self, _: &str) -> bool {
-        false
-    }
-    fn challenge_bits(&self) -> Option<u32> {
-        Some(7)
-    }
-    fn wall_clock(&self) -> Duration {
-        Duration::from_secs(1)
-    }
-}
 
 /// The bench.
 pub(crate) struct Desk {

@@ -1,0 +1,40 @@
+//! What a session's machine may ask of the process around it, as far as its tests need it.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use ami_access::Accounts;
+use ami_mux::{Directory, Surroundings};
+
+/// Accounts and nodes, and nobody who is throttled or logged in already.
+pub(crate) struct World {
+    pub(crate) accounts: Arc<Accounts>,
+    pub(crate) directory: Arc<Directory>,
+}
+
+impl Surroundings for World {
+    fn accounts(&self) -> Arc<Accounts> {
+        Arc::clone(&self.accounts)
+    }
+    fn directory(&self) -> Arc<Directory> {
+        Arc::clone(&self.directory)
+    }
+    fn is_throttled(&self, _: &[u8], _: IpAddr, _: Instant) -> bool {
+        false
+    }
+    fn login_failed(&self, _: &[u8], _: IpAddr, _: Instant) {}
+    fn login_succeeded(&self, _: &[u8], _: IpAddr) {}
+    fn claim_login(&self, _: &str, _: bool) -> bool {
+        true
+    }
+    fn is_logged_in(&self, _: &str) -> bool {
+        false
+    }
+    fn challenge_bits(&self) -> Option<u32> {
+        Some(7)
+    }
+    fn wall_clock(&self) -> Duration {
+        Duration::from_secs(1)
+    }
+}
