@@ -17,6 +17,7 @@ pub mod downstream;
 mod event;
 mod ids;
 mod mail;
+pub mod objects;
 mod outcome;
 mod route;
 pub mod upstream;

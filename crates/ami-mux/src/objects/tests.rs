@@ -1,0 +1,266 @@
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use proptest::prelude::*;
+
+use super::*;
+
+fn frame(lines: &[&str]) -> Frame {
+    let text = format!("{}\r\n\r\n", lines.join("\r\n"));
+    Frame::parse(Bytes::from(text)).expect("a whole message")
+}
+
+fn snapshot(name: &str, uniqueid: &str, linkedid: &str) -> Vec<String> {
+    vec![
+        format!("Channel: {name}"),
+        "ChannelState: 6".to_owned(),
+        "ChannelStateDesc: Up".to_owned(),
+        "Context: tests".to_owned(),
+        format!("Uniqueid: {uniqueid}"),
+        format!("Linkedid: {linkedid}"),
+    ]
+}
+
+fn event(name: &str, before: &[&str], channel: &[String], after: &[&str]) -> Frame {
+    let first = format!("Event: {name}");
+    let mut lines = vec![first.as_str(), "Privilege: call,all"];
+    lines.extend(before);
+    lines.extend(channel.iter().map(String::as_str));
+    lines.extend(after);
+    frame(&lines)
+}
+
+fn with_channel(name: &str, uniqueid: &str) -> Objects {
+    let mut objects = Objects::default();
+    objects.observe(&event(
+        "Newchannel",
+        &[],
+        &snapshot(name, uniqueid, uniqueid),
+        &[],
+    ));
+    objects
+}
+
+#[test]
+fn a_channel_lives_from_newchannel_to_hangup() {
+    let mut objects = with_channel("PJSIP/100-1", "1.1");
+    assert_eq!(
+        objects.channel(b"pjsip/100-1").map(Channel::uniqueid),
+        Some(&b"1.1"[..])
+    );
+    assert_eq!(
+        objects.channel(b"1.1").map(Channel::name),
+        Some(&b"PJSIP/100-1"[..])
+    );
+    let ended = snapshot("PJSIP/100-1", "1.1", "1.1");
+    objects.observe(&event("Hangup", &[], &ended, &["Cause: 16"]));
+    assert!(objects.channel(b"1.1").is_none());
+    assert!(objects.channel(b"PJSIP/100-1").is_none());
+    // What is said of it later does not bring it back.
+    objects.observe(&event("Newexten", &[], &ended, &[]));
+    assert_eq!(objects.channel_count(), 0);
+}
+
+#[test]
+fn a_renamed_channel_is_found_by_its_new_name_alone() {
+    let mut objects = with_channel("PJSIP/100-1", "1.1");
+    let rename = [
+        "Event: Rename",
+        "Channel: PJSIP/100-1",
+        "Newname: PJSIP/100-1<ZOMBIE>",
+        "Uniqueid: 1.1",
+    ];
+    objects.observe(&frame(&rename));
+    assert!(objects.channel(b"PJSIP/100-1").is_none());
+    let channel = objects.channel(b"PJSIP/100-1<ZOMBIE>").expect("renamed");
+    assert!(
+        channel
+            .headers()
+            .starts_with(b"Channel: PJSIP/100-1<ZOMBIE>\r\nChannelState: 6\r\n")
+    );
+    assert!(channel.headers().ends_with(b"Linkedid: 1.1\r\n"));
+}
+
+#[test]
+fn what_a_client_writes_changes_nothing() {
+    let mut objects = with_channel("PJSIP/100-1", "1.1");
+    let forged = snapshot("PJSIP/other", "1.1", "1.1");
+    objects.observe(&event("UserEvent", &["UserEvent: x"], &forged, &[]));
+    assert!(objects.channel(b"PJSIP/100-1").is_some());
+    assert!(objects.channel(b"PJSIP/other").is_none());
+}
+
+#[test]
+fn linkedids_are_counted() {
+    let mut objects = with_channel("A", "1.1");
+    objects.observe(&event("Newchannel", &[], &snapshot("B", "1.2", "1.1"), &[]));
+    objects.observe(&event("Hangup", &[], &snapshot("A", "1.1", "1.1"), &[]));
+    assert!(objects.has_linkedid(b"1.1"));
+    objects.observe(&event("Hangup", &[], &snapshot("B", "1.2", "1.1"), &[]));
+    assert!(!objects.has_linkedid(b"1.1"));
+}
+
+#[test]
+fn bridges_know_their_channels_until_they_leave() {
+    let mut objects = with_channel("A", "1.1");
+    let bridge = [
+        "BridgeUniqueid: b1",
+        "BridgeType: basic",
+        "BridgeNumChannels: 1",
+    ];
+    let channel = snapshot("A", "1.1", "1.1");
+    objects.observe(&event("BridgeCreate", &bridge, &[], &[]));
+    objects.observe(&event("BridgeEnter", &bridge, &channel, &[]));
+    let members: Vec<&[u8]> = objects.bridge(b"b1").expect("known").members().collect();
+    assert_eq!(members, [b"1.1"]);
+    assert_eq!(
+        objects.channel(b"A").and_then(Channel::bridge),
+        Some(&b"b1"[..])
+    );
+    objects.observe(&event("Hangup", &[], &channel, &[]));
+    assert_eq!(objects.bridge(b"b1").expect("known").members().count(), 0);
+    objects.observe(&event("BridgeDestroy", &bridge, &[], &[]));
+    assert!(objects.bridge(b"b1").is_none());
+}
+
+#[test]
+fn a_channel_that_changed_bridges_stays_in_the_second() {
+    let mut objects = with_channel("A", "1.1");
+    let channel = snapshot("A", "1.1", "1.1");
+    objects.observe(&event(
+        "BridgeEnter",
+        &["BridgeUniqueid: b1"],
+        &channel,
+        &[],
+    ));
+    objects.observe(&event(
+        "BridgeEnter",
+        &["BridgeUniqueid: b2"],
+        &channel,
+        &[],
+    ));
+    objects.observe(&event(
+        "BridgeLeave",
+        &["BridgeUniqueid: b1"],
+        &channel,
+        &[],
+    ));
+    assert_eq!(
+        objects.channel(b"A").and_then(Channel::bridge),
+        Some(&b"b2"[..])
+    );
+    assert_eq!(objects.bridge(b"b1").expect("known").members().count(), 0);
+}
+
+#[test]
+fn queues_have_members_and_callers() {
+    let mut objects = with_channel("A", "1.1");
+    objects.list(&frame(&["Event: QueueParams", "Queue: sales", "Max: 0"]));
+    objects.list(&frame(&[
+        "Event: QueueMember",
+        "ActionID: x",
+        "Queue: sales",
+        "Name: Alice",
+        "Location: PJSIP/a",
+        "Paused: 0",
+    ]));
+    assert!(objects.has_queue(b"sales") && !objects.has_queue(b"support"));
+    assert!(objects.has_member(None, b"PJSIP/a") && objects.has_member(Some(b"sales"), b"PJSIP/a"));
+    assert!(!objects.has_member(Some(b"support"), b"PJSIP/a"));
+    let member = objects.members().next().expect("one");
+    assert_eq!(
+        member.headers(),
+        b"Queue: sales\r\nMemberName: Alice\r\nInterface: PJSIP/a\r\nPaused: 0\r\n"
+    );
+    let join = event(
+        "QueueCallerJoin",
+        &[],
+        &snapshot("A", "1.1", "1.1"),
+        &["Queue: sales", "Position: 1"],
+    );
+    objects.observe(&join);
+    assert_eq!(
+        objects.callers().next().map(Caller::position),
+        Some(&b"1"[..])
+    );
+    objects.observe(&event("Hangup", &[], &snapshot("A", "1.1", "1.1"), &[]));
+    assert_eq!(objects.callers().count(), 0);
+    objects.observe(&frame(&[
+        "Event: QueueMemberRemoved",
+        "Queue: sales",
+        "Interface: PJSIP/a",
+    ]));
+    assert!(!objects.has_member(None, b"PJSIP/a"));
+}
+
+#[test]
+fn conferences_and_agents_come_and_go() {
+    let mut objects = Objects::default();
+    objects.observe(&frame(&["Event: ConfbridgeStart", "Conference: 401"]));
+    objects.list(&frame(&[
+        "Event: Agents",
+        "Agent: 1001",
+        "Status: AGENT_LOGGEDOFF",
+    ]));
+    objects.observe(&frame(&["Event: AgentLogin", "Agent: 1002"]));
+    assert!(
+        objects.has_conference(b"401") && objects.has_agent(b"1002") && !objects.has_agent(b"1001")
+    );
+    objects.observe(&frame(&["Event: ConfbridgeEnd", "Conference: 401"]));
+    objects.observe(&frame(&["Event: AgentLogoff", "Agent: 1002"]));
+    assert!(!objects.has_conference(b"401") && !objects.has_agent(b"1002"));
+}
+
+/// What happens to a channel.
+#[derive(Clone, Debug)]
+enum Step {
+    New(u8, u8),
+    Rename(u8, u8),
+    End(u8),
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        (0_u8..12, 0_u8..8).prop_map(|(id, name)| Step::New(id, name)),
+        (0_u8..12, 0_u8..8).prop_map(|(id, name)| Step::Rename(id, name)),
+        (0_u8..12).prop_map(Step::End),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn names_and_uniqueids_find_what_a_plain_map_has(steps in proptest::collection::vec(step(), 0..200)) {
+        let mut objects = Objects::default();
+        let mut model: BTreeMap<u8, u8> = BTreeMap::new();
+        for step in steps {
+            match step {
+                Step::New(id, name) => {
+                    let snapshot = snapshot(&format!("N{name}"), &format!("u{id}"), "l");
+                    objects.observe(&event("Newchannel", &[], &snapshot, &[]));
+                    model.insert(id, name);
+                }
+                Step::Rename(id, name) => {
+                    let lines = [format!("Channel: N{}", model.get(&id).copied().unwrap_or(0)), format!("Newname: N{name}"), format!("Uniqueid: u{id}")];
+                    objects.observe(&event("Rename", &[], &lines, &[]));
+                    if let Some(known) = model.get_mut(&id) {
+                        *known = name;
+                    }
+                }
+                Step::End(id) => {
+                    objects.observe(&event("Hangup", &[], &snapshot("any", &format!("u{id}"), "l"), &[]));
+                    model.remove(&id);
+                }
+            }
+            prop_assert_eq!(objects.channel_count(), model.len());
+            prop_assert_eq!(objects.has_linkedid(b"l"), !model.is_empty());
+            for id in 0..12 {
+                let found = objects.channel(format!("u{id}").as_bytes()).map(|channel| channel.name().to_vec());
+                prop_assert_eq!(found, model.get(&id).map(|name| format!("N{name}").into_bytes()));
+            }
+            for name in 0..8 {
+                let found = objects.channel(format!("n{name}").as_bytes()).is_some();
+                prop_assert_eq!(found, model.values().any(|known| *known == name));
+            }
+        }
+    }
+}
