@@ -30,7 +30,7 @@ pub use downstream::{
 };
 pub use event::NodeEvent;
 pub use ids::{ActionSeq, LaneId, NodeId, SessionId};
-pub use mail::Mail;
+pub use mail::{Mail, PartKind};
 pub use outcome::{Cause, Failure, Outcome};
 pub use route::{Route, RoutePolicy, route};
 pub use upstream::{

@@ -9,6 +9,34 @@ use ami_proto::Slices;
 
 use crate::event::NodeEvent;
 use crate::ids::{ActionSeq, NodeId};
+use crate::outcome::Failure;
+
+/// What a part of an answer is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PartKind {
+    /// A response that begins no list.
+    Response {
+        /// It is no error.
+        success: bool,
+    },
+    /// The response that begins a list.
+    ListStart,
+    /// An item of a list.
+    Item,
+    /// The event that completes a list.
+    Complete,
+    /// What may follow a response or an error within a list, and quiet ends.
+    Rest,
+    /// The end that amiplex gives in the node's stead.
+    Ended(Failure),
+}
+
+impl PartKind {
+    /// A list has begun or goes on.
+    pub(crate) fn is_within_list(self) -> bool {
+        matches!(self, Self::ListStart | Self::Item)
+    }
+}
 
 /// One note from a node's machine to a session.
 #[derive(Clone, Debug)]
@@ -32,8 +60,8 @@ pub enum Mail {
         bytes: Slices,
         /// This ends the action.
         last: bool,
-        /// A list has begun or goes on.
-        list: bool,
+        /// What it is, for answers that several nodes give together.
+        kind: PartKind,
     },
     /// A broadcast event of the node.
     Event(Arc<NodeEvent>),

@@ -197,12 +197,12 @@ impl Session {
                 seq,
                 bytes,
                 last,
-                list,
+                kind,
             } => {
                 if matches!(self.phase, Phase::Ended) {
                     return;
                 }
-                if list && !last {
+                if kind.is_within_list() && !last {
                     self.gate
                         .extend(node, seq, now + self.settings.list_deadline);
                 }

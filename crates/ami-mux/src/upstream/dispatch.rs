@@ -19,7 +19,7 @@ use super::pending::{Awaiting, Client, Owner, Pending, PendingKey};
 use super::settings::NodeSettings;
 use super::submission::Submission;
 use crate::ids::{LaneId, SessionId};
-use crate::mail::Mail;
+use crate::mail::{Mail, PartKind};
 use crate::outcome::{Cause, Failure, Outcome};
 
 impl<R: Clone> Node<R> {
@@ -355,7 +355,7 @@ impl<R: Clone> Node<R> {
                 seq: submission.seq,
                 bytes: smallvec::smallvec![bytes],
                 last: true,
-                list: false,
+                kind: PartKind::Response { success: false },
             },
         ));
     }

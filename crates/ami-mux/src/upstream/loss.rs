@@ -14,7 +14,7 @@ use super::node::Node;
 use super::pending::{Awaiting, Client, Owner, Pending, PendingKey};
 use crate::directory::NodeState;
 use crate::ids::LaneId;
-use crate::mail::Mail;
+use crate::mail::{Mail, PartKind};
 use crate::outcome::{CancelledList, Cause, Failure, Outcome};
 
 impl<R: Clone> Node<R> {
@@ -138,7 +138,7 @@ impl<R: Clone> Node<R> {
             seq: client.seq,
             bytes: smallvec![bytes],
             last: true,
-            list: false,
+            kind: PartKind::Ended(failure),
         };
         let action = client.action_name.to_string();
         let table_name = client.table_name;

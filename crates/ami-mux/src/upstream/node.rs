@@ -23,7 +23,7 @@ use super::submission::Submission;
 use crate::directory::NodeStatus;
 use crate::event::NodeEvent;
 use crate::ids::{LaneId, SessionId};
-use crate::mail::Mail;
+use crate::mail::{Mail, PartKind};
 use crate::outcome::{Cause, Failure, Outcome};
 
 /// The machine.
@@ -267,13 +267,13 @@ impl<R: Clone> Node<R> {
                 seq: submission.seq,
                 bytes: smallvec![bytes],
                 last: true,
-                list: false,
+                kind: PartKind::Ended(failure),
             },
         ));
     }
 
     /// Gives a part of an answer to its client.
-    pub(super) fn answer(&mut self, client: &Client<R>, bytes: Slices, last: bool, list: bool) {
+    pub(super) fn answer(&mut self, client: &Client<R>, bytes: Slices, last: bool, kind: PartKind) {
         self.effects.push_back(NodeEffect::Deliver(
             client.reply_to.clone(),
             Mail::Reply {
@@ -281,7 +281,7 @@ impl<R: Clone> Node<R> {
                 seq: client.seq,
                 bytes,
                 last,
-                list,
+                kind,
             },
         ));
     }

@@ -16,6 +16,7 @@ use super::node::Node;
 use super::pending::{Awaiting, Client, Internal, Owner, PendingKey};
 use super::settings::NodeSettings;
 use crate::ids::LaneId;
+use crate::mail::PartKind;
 
 /// What a message does to its action.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,6 +79,7 @@ impl<R: Clone> Node<R> {
             return;
         };
         let progress = progress(frame, pending.awaiting, pending.list, legacy);
+        let kind = part_kind(frame, pending.awaiting, progress);
         match progress {
             Progress::Continues(next) => pending.awaiting = next,
             Progress::MayContinue => {
@@ -89,13 +91,13 @@ impl<R: Clone> Node<R> {
             Progress::Final => {}
         }
         if progress == Progress::Final {
-            self.finish(key, frame, now);
+            self.finish(key, frame, kind, now);
         } else {
-            self.pass_on(key, frame);
+            self.pass_on(key, frame, kind);
         }
     }
 
-    fn pass_on(&mut self, key: PendingKey, frame: &Frame) {
+    fn pass_on(&mut self, key: PendingKey, frame: &Frame, kind: PartKind) {
         let Some(pending) = self.pending.entry(key) else {
             return;
         };
@@ -103,7 +105,6 @@ impl<R: Clone> Node<R> {
             self.note(NodeNote::LateAnswer);
             return;
         }
-        let list = matches!(pending.awaiting, Awaiting::ListItems { .. });
         if let Owner::Client(client) = &pending.owner {
             let bytes = for_client(frame, client, &self.settings.name);
             let (reply_to, seq, node) = (client.reply_to.clone(), client.seq, self.settings.id);
@@ -112,14 +113,14 @@ impl<R: Clone> Node<R> {
                 seq,
                 bytes,
                 last: false,
-                list,
+                kind,
             };
             self.effects
                 .push_back(super::NodeEffect::Deliver(reply_to, mail));
         }
     }
 
-    fn finish(&mut self, key: PendingKey, frame: &Frame, now: Instant) {
+    fn finish(&mut self, key: PendingKey, frame: &Frame, kind: PartKind, now: Instant) {
         let Some(pending) = self.pending.remove(key) else {
             return;
         };
@@ -129,9 +130,8 @@ impl<R: Clone> Node<R> {
                 if frame.kind() == FrameKind::Response && frame.response() == Some(b"Error") {
                     self.async_ids.forget(key);
                 }
-                let list = matches!(pending.awaiting, Awaiting::ListItems { .. });
                 let bytes = for_client(frame, client, &self.settings.name);
-                self.answer(client, bytes, true, list);
+                self.answer(client, bytes, true, kind);
                 let action = client.table_name;
                 let after = Some(now.saturating_duration_since(pending.written));
                 let refused = frame.response() == Some(b"Error");
@@ -198,6 +198,22 @@ fn for_client<R>(frame: &Frame, client: &Client<R>, node: &str) -> Slices {
     match (&client.label, frame.kind()) {
         (Some(name), FrameKind::Event) => smallvec![label(&join(restored), name, node)],
         _ => restored,
+    }
+}
+
+/// What the message is, for an answer that is put together from several nodes'.
+fn part_kind(frame: &Frame, awaiting: Awaiting, progress: Progress) -> PartKind {
+    let in_list = matches!(awaiting, Awaiting::ListItems { .. });
+    match (frame.kind(), progress) {
+        (FrameKind::Response, Progress::Continues(Awaiting::ListItems { .. })) => {
+            PartKind::ListStart
+        }
+        (FrameKind::Response, _) => PartKind::Response {
+            success: frame.response() != Some(b"Error"),
+        },
+        (FrameKind::Event, Progress::Final) if in_list => PartKind::Complete,
+        (FrameKind::Event, _) if in_list => PartKind::Item,
+        (FrameKind::Event | FrameKind::Text, _) => PartKind::Rest,
     }
 }
 

@@ -8,7 +8,7 @@ use ami_proto::Action;
 use smallvec::smallvec;
 
 use crate::ids::{ActionSeq, NodeId, SessionId};
-use crate::mail::Mail;
+use crate::mail::{Mail, PartKind};
 use crate::outcome::{Cause, Failure, Outcome};
 
 /// An action that a session hands to a node. `R` is how the answer finds the session.
@@ -47,7 +47,7 @@ impl Submission<()> {
             seq: self.seq,
             bytes: smallvec![failure.response(name, action_id.as_ref())],
             last: true,
-            list: false,
+            kind: PartKind::Ended(failure),
         }
     }
 

@@ -8,6 +8,7 @@ use super::node::Node;
 use super::pending::{Awaiting, Internal, Owner, PendingKey};
 use super::settings::NodeSettings;
 use crate::ids::LaneId;
+use crate::mail::PartKind;
 use crate::outcome::{Cause, Failure, Outcome};
 
 impl<R: Clone> Node<R> {
@@ -152,7 +153,7 @@ impl<R: Clone> Node<R> {
         if let Owner::Client(client) = &pending.owner
             && !pending.expired
         {
-            self.answer(client, smallvec::SmallVec::new(), true, false);
+            self.answer(client, smallvec::SmallVec::new(), true, PartKind::Rest);
         }
         self.release_turn(&pending.owner);
     }

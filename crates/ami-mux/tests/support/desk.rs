@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 use ami_access::manager_conf::MemoryFiles;
 use ami_access::{OnNodeLoss, load_from};
 use ami_mux::{
-    ActionSeq, Directory, DirectoryEntry, Mail, NodeEvent, NodeId, NodeState, NodeStatus, Session,
-    SessionEffect, SessionId, SessionSettings, SessionStart, Submission,
+    ActionSeq, Directory, DirectoryEntry, Mail, NodeEvent, NodeId, NodeState, NodeStatus, PartKind,
+    Session, SessionEffect, SessionId, SessionSettings, SessionStart, Submission,
 };
 use ami_proto::Frame;
 use bytes::{Bytes, BytesMut};
@@ -141,7 +141,7 @@ impl Desk {
             seq,
             bytes,
             last: true,
-            list: false,
+            kind: PartKind::Response { success: true },
         });
     }
 

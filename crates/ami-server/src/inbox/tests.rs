@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use ami_mux::{ActionSeq, Mail, NodeEvent, NodeId};
+use ami_mux::{ActionSeq, Mail, NodeEvent, NodeId, PartKind};
 use ami_proto::Frame;
 use bytes::Bytes;
 
@@ -28,7 +28,7 @@ fn reply(size: usize) -> Mail {
         seq: ActionSeq(0),
         bytes,
         last: true,
-        list: false,
+        kind: PartKind::Response { success: true },
     }
 }
 
