@@ -19,6 +19,7 @@ mod cli;
 pub mod event_filter;
 #[cfg(test)]
 mod fixture;
+pub mod glob;
 mod in_action;
 pub mod login;
 pub mod manager_conf;
@@ -30,6 +31,7 @@ pub use authority::{
 };
 pub use authorize::{AuthorizeContext, Authorized, Refusal, authorize};
 pub use event_filter::{EventFilter, EventFilters, FilterError};
+pub use glob::Glob;
 pub use login::{Denied, Principal, Proof, verify};
 pub use manager_conf::{LoadErrors, Loaded, Notice, load, load_from};
 pub use secret::Secret;
