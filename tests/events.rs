@@ -1,6 +1,7 @@
 //! What clients see: the same events in the same order as directly at the node, with the ActionIDs that clients sent.
 
 mod ids;
+mod timestamps;
 
 use ami_proto::{Frame, FrameKind};
 use ami_sim::SimClient;

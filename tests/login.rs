@@ -1,8 +1,8 @@
 //! Logging in, both ways, plain and refused, as stock client libraries do it.
 
-use ami_sim::{ClientError, SimClient};
+use ami_sim::{ClientError, SimClient, SimNode};
 
-use crate::support::{Setup, asterisk};
+use crate::support::{Setup, asterisk, simulated, simulation};
 
 async fn outcome(client: &mut SimClient, user: &str, secret: &str) -> String {
     match client.login(user, secret).await {
@@ -94,4 +94,28 @@ async fn the_greeting_has_the_version_of_the_listeners_nodes() {
             "{listener}"
         );
     }
+}
+
+#[tokio::test]
+async fn comings_and_goings_are_logged_as_the_account_wants_and_failures_always() {
+    let node = SimNode::start(simulation("pbx1")).await.expect("starts");
+    let accounts = "[general]\n[loud]\nsecret=s\n[quiet]\nsecret=s\ndisplayconnects=no\n";
+    let setup = Setup::new(vec![simulated(&node)]).accounts(accounts);
+    let amiplex = setup.start().await;
+    for user in ["quiet", "loud"] {
+        let mut client = amiplex.login("all", user, "s").await;
+        client.action(&["Action: Logoff"]).await.expect("answered");
+        client.closed().await.expect("closed");
+    }
+    amiplex.wait_for_log("\"logged off\"", 1).await;
+    let mut client = amiplex.client("all").await;
+    assert_eq!(
+        outcome(&mut client, "quiet", "wrong").await,
+        "Authentication failed"
+    );
+    amiplex.wait_for_log("\"login failed\"", 1).await;
+    let log = amiplex.log();
+    let lines = |text: &str| log.iter().filter(|line| line.contains(text)).count();
+    assert_eq!(lines("\"user\":\"loud\""), 2, "{log:#?}");
+    assert_eq!(lines("quiet"), 1, "its failure alone: {log:#?}");
 }

@@ -84,6 +84,8 @@ pub struct Account {
     pub setvars: Vec<String>,
     /// Whether a second session of this account may log in.
     pub allow_multiple_login: bool,
+    /// Whether its logins and their ends are logged at info.
+    pub display_connects: bool,
     /// Actions that the account may run, within its classes.
     pub actions: ActionRights,
     /// Lines of the CLI that the action Command may run.
@@ -118,6 +120,10 @@ impl Account {
 
 /// `[general]` of manager.conf, as far as it has a meaning here.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is an option of the file that is yes or no"
+)]
 pub struct General {
     /// Time from the connect within which a client must log in. Asterisk's default: 30 s.
     pub authtimeout: Duration,
@@ -126,6 +132,10 @@ pub struct General {
     pub authlimit: Option<u32>,
     /// Default of the accounts' option of that name.
     pub allow_multiple_login: bool,
+    /// Default of the accounts' option of that name.
+    pub display_connects: bool,
+    /// Broadcast events without a `Timestamp` get one.
+    pub timestamp_events: bool,
     /// No reply to an Events action with an invalid mask or exactly all classes.
     pub broken_events_action: bool,
 }
@@ -136,6 +146,8 @@ impl Default for General {
             authtimeout: Duration::from_secs(30),
             authlimit: None,
             allow_multiple_login: true,
+            display_connects: true,
+            timestamp_events: false,
             broken_events_action: false,
         }
     }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use bytesize::ByteSize;
 use serde::Deserialize;
 
-pub(crate) use scalar::{Count, SecretText, Words};
+pub(crate) use scalar::{Count, Flag, SecretText, Words};
 
 /// The whole document.
 #[derive(Debug, Default, Deserialize)]
@@ -116,6 +116,7 @@ pub(crate) struct Node {
     pub(crate) secret: Option<SecretText>,
     pub(crate) secret_file: Option<String>,
     pub(crate) auth: Option<String>,
+    pub(crate) own_security_events: Option<Flag>,
     pub(crate) tags: Option<Words>,
     pub(crate) weight: Option<Count>,
     pub(crate) tls: Option<NodeTls>,

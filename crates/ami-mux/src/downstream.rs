@@ -12,6 +12,7 @@ mod line;
 mod local;
 mod login;
 mod node_loss;
+mod own_event;
 mod session;
 mod settings;
 mod surroundings;

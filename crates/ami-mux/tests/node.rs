@@ -13,7 +13,7 @@ mod rig;
 
 use std::time::Duration;
 
-use ami_mux::{LaneRole, Mail};
+use ami_mux::{LaneRole, Mail, NodeSettings};
 use rig::{Rig, settings};
 
 fn getvar(tag: &str) -> String {
@@ -479,4 +479,50 @@ fn what_was_loaded_is_asked_for_also_while_no_lane_is_at_rest() {
     let question = rig.take(lane);
     assert!(question.name().is_some_and(|name| name.is("ListCommands")));
     assert_eq!(rig.events().len(), 1);
+}
+
+const OUR_LOGIN: &str =
+    "Event: SuccessfulAuth|Privilege: security,all|Severity: Informational|AccountID: AMIplex";
+
+#[test]
+fn security_events_of_our_own_account_are_shown_only_when_asked_for() {
+    for shown in [false, true] {
+        let mut rig = Rig::up(NodeSettings {
+            own_security_events: shown,
+            ..settings()
+        });
+        let lane = rig.event_lane();
+        rig.events();
+        rig.says(lane, OUR_LOGIN);
+        rig.says(lane, &OUR_LOGIN.replace("AMIplex", "admin"));
+        rig.says(lane, &OUR_LOGIN.replace("security,all", "user,all"));
+        let events = rig.events();
+        assert_eq!(events.len(), 2 + usize::from(shown), "{events:?}");
+    }
+}
+
+#[test]
+fn events_without_a_timestamp_get_one_while_it_is_asked_for() {
+    let mut rig = Rig::up(settings());
+    let lane = rig.event_lane();
+    let event = "Event: Hangup|Privilege: call,all|Channel: c";
+    rig.events();
+    rig.says(lane, event);
+    rig.node.stamp_events(Some(Duration::new(7, 8_000)));
+    rig.says(lane, event);
+    rig.says(
+        lane,
+        "Event: Hangup|Privilege: call,all|Timestamp: 1.000002|Channel: c",
+    );
+    rig.node.stamp_events(None);
+    rig.says(lane, event);
+    let plain = "Event: Hangup\r\nPrivilege: call,all\r\nChannel: c\r\n\r\n";
+    let stamped = |time| plain.replace("Channel", &format!("Timestamp: {time}\r\nChannel"));
+    let expected = [
+        plain.to_owned(),
+        stamped("7.000008"),
+        stamped("1.000002"),
+        plain.to_owned(),
+    ];
+    assert_eq!(rig.events(), expected);
 }

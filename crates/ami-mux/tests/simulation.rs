@@ -427,6 +427,7 @@ fn settings(index: usize) -> NodeSettings {
         name: format!("pbx{index}").into(),
         username: "amiplex".into(),
         secret: Secret::new("s".to_owned()),
+        own_security_events: false,
         md5: index == 0,
         lanes_min: 1,
         lanes_max: 3,

@@ -15,9 +15,11 @@ use crate::limits::{HEADERS_MAX, LINE_CONTENT_BYTES_MAX};
 use crate::line::header_value;
 
 mod label;
+mod timestamp;
 mod user_event;
 
 pub use label::label;
+pub use timestamp::{timestamp, timestamp_text};
 pub use user_event::{EchoedIds, restore_user_event};
 
 /// One message in pieces, to be written one after another.

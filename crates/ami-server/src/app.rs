@@ -326,6 +326,7 @@ fn node_settings(id: NodeId, node: &ami_config::Node, config: &Config) -> NodeSe
         name: node.name.as_str().into(),
         username: node.username.clone(),
         secret: node.secret.clone(),
+        own_security_events: node.own_security_events,
         md5: node.auth == Auth::Md5,
         lanes_min: node.lanes.min,
         lanes_max: node.lanes.max,

@@ -131,6 +131,7 @@ impl<'a> AccountsBuilder<'a> {
             on_node_loss: None,
             setvars: Vec::new(),
             allow_multiple_login: self.general.allow_multiple_login,
+            display_connects: self.general.display_connects,
             actions: ActionRights::default(),
             commands: CommandRights::default(),
             event_filters: EventFilters::with_disabled(Arc::clone(&self.disabled_events)),

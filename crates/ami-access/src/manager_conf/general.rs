@@ -30,17 +30,17 @@ const OF_THE_LISTENER: [&str; 14] = [
     "tlsdisablev12",
 ];
 
-/// Options that shape what the nodes themselves send.
-const OF_THE_NODES: [&str; 3] = ["timestampevents", "channelvars", "debug"];
-
-/// Options of AMI over HTTP or of Asterisk's console.
-const WITHOUT_MEANING: [&str; 5] = [
-    "enabled",
-    "webenabled",
-    "httptimeout",
-    "displayconnects",
-    "realm",
+/// Options that Asterisk's TLS has and its AMI refuses.
+const REFUSED_BY_ASTERISK: [&str; 5] = [
+    "tlscafile",
+    "tlscapath",
+    "tlsverifyclient",
+    "tlsdontverifyserver",
+    "tlsclientmethod",
 ];
+
+/// Options of the listener as a whole or of AMI over HTTP.
+const WITHOUT_MEANING: [&str; 4] = ["enabled", "webenabled", "httptimeout", "realm"];
 
 pub(super) fn is_general(section: &Section) -> bool {
     section.name.eq_ignore_ascii_case("general")
@@ -88,27 +88,38 @@ fn option(
             ),
         },
         "allowmultiplelogin" => general.allow_multiple_login = value::is_true(value),
+        "displayconnects" => general.display_connects = value::is_true(value),
+        "timestampevents" => general.timestamp_events = value::is_true(value),
         "brokeneventsaction" => general.broken_events_action = value::is_true(value),
-        // Names are compared exactly and only leading blanks are skipped, as in Asterisk.
-        "disabledevents" => disabled.extend(
-            value
+        // As in Asterisk: names are compared exactly, only leading blanks are skipped, and a later line replaces.
+        "disabledevents" => {
+            *disabled = value
                 .split(',')
                 .map(str::trim_start)
                 .filter(|event| !event.is_empty())
-                .map(str::to_owned),
-        ),
+                .map(str::to_owned)
+                .collect();
+        }
         _ if is_one_of(&OF_THE_LISTENER) => {
             report.notice(
                 at,
                 format!("{name} has no meaning here: listeners are described in amiplex.toml"),
             );
         }
-        _ if is_one_of(&OF_THE_NODES) => {
+        _ if is_one_of(&REFUSED_BY_ASTERISK) => {
             report.notice(
                 at,
-                format!("{name} has no meaning here: set it in the manager.conf of the nodes"),
+                format!("{name} is no option of AMI: Asterisk refuses it, and amiplex.toml has client_ca"),
             );
         }
+        "channelvars" => report.notice(
+            at,
+            "channelvars: variables of channels are known to the nodes alone, so that the manager.conf of each node decides",
+        ),
+        "debug" => report.notice(
+            at,
+            "debug adds headers where an event is made: set it in the manager.conf of the nodes",
+        ),
         _ if is_one_of(&WITHOUT_MEANING) => {
             report.notice(at, format!("{name} has no meaning in amiplex"));
         }

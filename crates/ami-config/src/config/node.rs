@@ -20,6 +20,8 @@ pub struct Node {
     pub secret: Secret,
     /// How the secret is proved.
     pub auth: Auth,
+    /// Whether clients see the node's security events about that account; `false` by default.
+    pub own_security_events: bool,
     /// Words that routing rules may refer to.
     pub tags: Vec<String>,
     /// Share of new calls among nodes with the same tags.

@@ -9,6 +9,10 @@ use serde::de::{Deserialize, Deserializer, Error, SeqAccess, Unexpected, Visitor
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Count(pub(crate) u32);
 
+/// Yes or no.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Flag(pub(crate) bool);
+
 /// A list of words: a TOML array of strings, or one string with commas.
 #[derive(Debug, Clone)]
 pub(crate) struct Words(pub(crate) Vec<String>);
@@ -51,6 +55,32 @@ impl Visitor<'_> for CountVisitor {
         count
             .map(Count)
             .map_err(|_no_number| E::invalid_value(Unexpected::Str(value), &self))
+    }
+}
+
+impl<'de> Deserialize<'de> for Flag {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(FlagVisitor)
+    }
+}
+
+struct FlagVisitor;
+
+impl Visitor<'_> for FlagVisitor {
+    type Value = Flag;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("true or false")
+    }
+
+    fn visit_bool<E: Error>(self, value: bool) -> Result<Flag, E> {
+        Ok(Flag(value))
+    }
+
+    fn visit_str<E: Error>(self, value: &str) -> Result<Flag, E> {
+        let flag = value.trim().parse();
+        flag.map(Flag)
+            .map_err(|_no_flag| E::invalid_value(Unexpected::Str(value), &self))
     }
 }
 

@@ -30,6 +30,7 @@ fn variables_override_the_file_and_are_read_as_their_type() {
         ("AMIPLEX__LABELS__SELECT", "Pbx, Host"),
         ("AMIPLEX__NODE__0__SECRET", "12345"),
         ("AMIPLEX__NODE__0__LANES__MAX", "2"),
+        ("AMIPLEX__NODE__0__OWN_SECURITY_EVENTS", "true"),
         ("AMIPLEX__LISTENER__0__BIND", "127.0.0.1:6000"),
     ])
     .unwrap_or_else(|errors| panic!("{errors}"));
@@ -43,6 +44,7 @@ fn variables_override_the_file_and_are_read_as_their_type() {
         (2, 1)
     );
     assert_eq!(config.nodes[0].username, "amiplex");
+    assert!(config.nodes[0].own_security_events);
     assert_eq!(config.listeners[0].bind.port(), 6000);
 }
 
@@ -65,6 +67,11 @@ fn a_wrong_variable_is_named_and_not_the_line_that_it_overrides() {
         report(&[("AMIPLEX__LIMITS__SESSIONS_MAX", "many")]),
         "environment AMIPLEX__LIMITS__SESSIONS_MAX: limits.sessions_max: invalid value: string \"many\", \
          expected a whole number, 0 or more"
+    );
+    assert_eq!(
+        report(&[("AMIPLEX__NODE__0__OWN_SECURITY_EVENTS", "yes")]),
+        "environment AMIPLEX__NODE__0__OWN_SECURITY_EVENTS: node[0].own_security_events: invalid value: string \"yes\", \
+         expected true or false"
     );
     assert_eq!(
         report(&[("AMIPLEX__NODE__0__ADDRESS", "nowhere")]),

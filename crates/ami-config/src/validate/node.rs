@@ -52,6 +52,9 @@ fn node(raw: raw::Node, at: &KeyPath, check: &mut Check<'_>) -> Option<Node> {
         &words,
         Auth::default(),
     );
+    let own_security_events = raw
+        .own_security_events
+        .is_some_and(|raw::Flag(shown)| shown);
     let tags = tags(raw.tags, &at.key("tags"), check);
     let weight = raw
         .weight
@@ -78,6 +81,7 @@ fn node(raw: raw::Node, at: &KeyPath, check: &mut Check<'_>) -> Option<Node> {
         username: username?,
         secret: secret?,
         auth,
+        own_security_events,
         tags,
         weight,
         tls,

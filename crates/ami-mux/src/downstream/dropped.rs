@@ -1,7 +1,6 @@
 //! The event that tells a client how many it missed, for accounts that would rather miss some than be closed.
 
-use ami_proto::EventBuilder;
-
+use super::own_event::own_event;
 use super::session::{Phase, Session};
 use super::surroundings::Surroundings;
 
@@ -11,8 +10,7 @@ impl Session {
         if !matches!(self.phase, Phase::Open(_)) {
             return;
         }
-        let event = EventBuilder::new("EventsDropped")
-            .text("Privilege", "system,all")
+        let event = own_event("EventsDropped", surroundings)
             .text("Count", count.to_string())
             .text("Since", surroundings.wall_clock().as_secs().to_string())
             .finish();

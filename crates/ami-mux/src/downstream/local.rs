@@ -7,6 +7,7 @@ mod wait_event;
 
 use ami_access::ActionSpec;
 use ami_proto::encode::success;
+use ami_proto::rewrite::timestamp_text;
 use ami_proto::{Action, ClientActionId, ResponseBuilder};
 use bytes::Bytes;
 use std::time::Instant;
@@ -116,8 +117,7 @@ impl Session {
 }
 
 fn pong(id: Option<&ClientActionId>, surroundings: &impl Surroundings) -> Bytes {
-    let now = surroundings.wall_clock();
-    let timestamp = format!("{}.{:06}", now.as_secs(), now.subsec_micros());
+    let timestamp = timestamp_text(surroundings.wall_clock());
     ResponseBuilder::new("Success")
         .action_id(id)
         .text("Ping", "Pong")

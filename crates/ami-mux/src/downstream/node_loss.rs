@@ -10,6 +10,7 @@ use ami_proto::rewrite::label;
 use ami_proto::{Class, ClassSet, EventBuilder};
 
 use super::effect::{EndReason, SessionEffect};
+use super::own_event::own_event;
 use super::session::{Login, Phase, Session};
 use super::surroundings::Surroundings;
 use crate::ids::NodeId;
@@ -121,8 +122,7 @@ impl Session {
         let Some(entry) = directory.entry(node) else {
             return;
         };
-        let bytes = EventBuilder::new(name)
-            .text("Privilege", "system,all")
+        let bytes = own_event(name, surroundings)
             .text("Reason", entry.status.reason.as_bytes())
             .finish();
         let bytes = label(

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ami_proto::action_id::is_wire_action_id;
-use ami_proto::rewrite::{join, remove_wire_action_id};
+use ami_proto::rewrite::{join, remove_wire_action_id, timestamp};
 use ami_proto::{Class, ClassSet, Frame, FrameKind, Slices};
 use bytes::Bytes;
 use smallvec::smallvec;
@@ -34,10 +34,14 @@ impl<R: Clone> Node<R> {
             }
             _ => {}
         }
-        if self.is_about_our_login(frame) {
+        if !self.settings.own_security_events && self.is_about_our_account(frame) {
             return;
         }
         let bytes = self.restored(frame);
+        let bytes = self
+            .stamp
+            .and_then(|now| timestamp(&bytes, now))
+            .unwrap_or(bytes);
         let name = Arc::clone(&self.settings.name);
         self.publish_event(NodeEvent::new(self.settings.id, name, frame, bytes));
     }
@@ -67,7 +71,7 @@ impl<R: Clone> Node<R> {
     }
 
     /// Security events of the upstream account: amiplex's own comings and goings.
-    fn is_about_our_login(&self, frame: &Frame) -> bool {
+    fn is_about_our_account(&self, frame: &Frame) -> bool {
         let security = frame
             .header("Privilege")
             .and_then(ClassSet::parse_privilege)

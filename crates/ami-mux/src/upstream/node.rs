@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use ami_proto::Slices;
 use bytes::{Bytes, BytesMut};
@@ -43,6 +43,8 @@ pub struct Node<R> {
     pub(super) reserved: Option<LaneId>,
     pub(super) wake_at: Option<Instant>,
     pub(super) draining: bool,
+    /// The wall clock while broadcast events get a `Timestamp`.
+    pub(super) stamp: Option<Duration>,
     pub(super) effects: VecDeque<NodeEffect<R>>,
 }
 
@@ -63,6 +65,7 @@ impl<R: Clone> Node<R> {
             reserved: None,
             wake_at: None,
             draining: false,
+            stamp: None,
             effects: VecDeque::new(),
         };
         node.open_lane(LaneRole::Event, 0, now);
@@ -180,6 +183,11 @@ impl<R: Clone> Node<R> {
     /// Refuses new actions from now on; what is under way goes on.
     pub fn drain(&mut self) {
         self.draining = true;
+    }
+
+    /// From now on broadcast events that have no `Timestamp` get this one, the wall clock since 1970; `None`: none.
+    pub fn stamp_events(&mut self, wall_clock: Option<Duration>) {
+        self.stamp = wall_clock;
     }
 
     /// Whether nothing of any client is under way.

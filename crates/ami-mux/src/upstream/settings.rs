@@ -18,6 +18,8 @@ pub struct NodeSettings {
     pub username: String,
     /// Its secret.
     pub secret: Secret,
+    /// Security events of the node about that account reach clients. They tell of amiplex's own comings and goings.
+    pub own_security_events: bool,
     /// Log in by MD5 challenge; else the secret is sent as it is.
     pub md5: bool,
     /// Lanes for quick and slow actions that are kept at rest.

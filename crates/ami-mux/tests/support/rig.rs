@@ -53,6 +53,7 @@ pub(crate) fn settings() -> NodeSettings {
         name: "pbx1".into(),
         username: "amiplex".into(),
         secret: Secret::new("s".to_owned()),
+        own_security_events: false,
         md5: false,
         lanes_min: 1,
         lanes_max: 3,

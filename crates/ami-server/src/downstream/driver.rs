@@ -356,7 +356,7 @@ impl Driver {
             reply_bytes: self.reply_bytes,
             policy: account.slow,
         });
-        self.journal.logged_in(account.name.as_str());
+        self.journal.logged_in(account);
         self.presence.logged_in(account.name.as_str(), nodes);
     }
 

@@ -3,7 +3,7 @@
 use std::io;
 use std::sync::Arc;
 
-use ami_access::{Denied, Refusal};
+use ami_access::{Account, Denied, Refusal};
 use ami_mux::{LoginFault, RefusalKind, SessionNote, SessionStart};
 use ami_telemetry::{CloseReason, DropReason, LoginFailure, Meters, RefusalReason};
 
@@ -16,6 +16,8 @@ pub(crate) struct Journal {
     listener: Arc<str>,
     meters: Arc<Meters>,
     account: Option<String>,
+    /// Whether the coming and going of the account is for everybody who reads the log (`displayconnects`).
+    display: bool,
     /// Bytes that the gauge of all outbound queues counts for this session.
     waiting: usize,
 }
@@ -34,6 +36,7 @@ impl Journal {
             listener,
             meters,
             account: None,
+            display: false,
             waiting: 0,
         }
     }
@@ -62,11 +65,17 @@ impl Journal {
         }
     }
 
-    pub(crate) fn logged_in(&mut self, account: &str) {
-        self.meters.login(account);
-        self.account = Some(account.to_owned());
+    pub(crate) fn logged_in(&mut self, account: &Account) {
+        let user = account.name.as_str();
+        self.meters.login(user);
+        self.account = Some(user.to_owned());
+        self.display = account.display_connects;
         let (session, peer) = (self.start.id, self.start.peer);
-        tracing::info!(%session, %peer, user = account, listener = &*self.listener, "logged in");
+        if self.display {
+            tracing::info!(%session, %peer, user, listener = &*self.listener, "logged in");
+        } else {
+            tracing::debug!(%session, %peer, user, listener = &*self.listener, "logged in");
+        }
     }
 
     pub(crate) fn wrote(&self, written: Written) {
@@ -105,6 +114,8 @@ impl Journal {
         let (session, user) = (self.start.id, self.account.as_deref().unwrap_or_default());
         if matches!(reason, CloseReason::SlowConsumer | CloseReason::EventAge) {
             tracing::warn!(%session, user, reason = reason.as_label(), "closed: the client does not read");
+        } else if self.display {
+            tracing::info!(%session, user, reason = reason.as_label(), "logged off");
         } else {
             tracing::debug!(%session, user, reason = reason.as_label(), "closed");
         }

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use ami_mux::{LaneId, LaneLoss, LaneRole, Node, NodeEffect, NodeId, NodeSettings};
+use ami_mux::{LaneId, LaneLoss, LaneRole, Node, NodeEffect, NodeId, NodeSettings, Surroundings};
 use ami_telemetry::NodeMeters;
 use bytes::{Bytes, BytesMut};
 use smallvec::SmallVec;
@@ -234,6 +234,9 @@ impl NodeDriver {
     /// Looks at every lane once; ready when anything happened.
     fn poll_lanes(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let now = Instant::now().into_std();
+        let stamps = self.world.accounts.load().general().timestamp_events;
+        self.machine
+            .stamp_events(stamps.then(|| self.world.wall_clock()));
         let mut progress = false;
         let mut lost: Vec<(LaneId, LaneLoss)> = Vec::new();
         for (id, socket) in &mut self.lanes {

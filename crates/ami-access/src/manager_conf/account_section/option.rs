@@ -58,7 +58,7 @@ pub(super) fn apply(
         "write" => account.write = classes(name, value, at, report),
         "acl" => acl(account, value, named_acls, at, report),
         "allowmultiplelogin" => account.allow_multiple_login = value::is_true(value),
-        "displayconnects" => report.notice(at, "displayconnects has no meaning in amiplex"),
+        "displayconnects" => account.display_connects = value::is_true(value),
         "writetimeout" => {
             report.notice(
                 at,
