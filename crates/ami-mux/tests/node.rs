@@ -13,8 +13,10 @@ mod rig;
 
 use std::time::Duration;
 
+use ami_access::Authorized;
 use ami_mux::{LaneRole, Mail, NodeSettings};
-use rig::{Rig, settings};
+use ami_proto::Action;
+use rig::{Rig, allowed, settings};
 
 fn getvar(tag: &str) -> String {
     format!("Action: Getvar|Variable: {tag}")
@@ -55,6 +57,44 @@ fn an_action_that_cannot_be_written_leaves_its_session_in_one_place() {
             }
         }
     }
+}
+
+/// Where the client's own id would not fit into the message, none is left out: its answer could not carry it.
+#[test]
+fn an_action_whose_id_has_no_room_beside_the_variables_is_refused() {
+    let with_lines = |count: usize, id: &str| {
+        let others = "|Channel: c".repeat(count - 1);
+        allowed(&format!("Action: Originate{id}{others}"))
+    };
+    let variables = ["A=1", "B=1"];
+    let mut rig = Rig::up(settings());
+    let mut submit = |action: Authorized<Action>| {
+        let cost = action.cost();
+        rig.submit_with(1, action, cost, &variables);
+        rig.connect_all();
+        let lanes = rig.lanes(LaneRole::Blocking);
+        let written = lanes.iter().any(|lane| !rig.unanswered(*lane).is_empty());
+        for lane in lanes {
+            while !rig.unanswered(lane).is_empty() {
+                let id = rig::wire_id(&rig.take(lane));
+                let id = Some(id).filter(|id| !id.is_empty());
+                let id = id.map_or_else(String::new, |id| format!("|ActionID: {id}"));
+                rig.says(lane, &format!("Response: Success{id}"));
+            }
+        }
+        (written, rig.finals().remove(0).2)
+    };
+    let refusal = "Response: Error\r\nActionID: x\r\nMessage: Too many lines in message or allocation failure\r\n\r\n";
+    let success = "Response: Success\r\nActionID: x\r\n\r\n".to_owned();
+    assert_eq!(submit(with_lines(125, "|ActionID: x")), (true, success));
+    assert_eq!(
+        submit(with_lines(126, "|ActionID: x")),
+        (false, refusal.to_owned())
+    );
+    let success = "Response: Success\r\n\r\n".to_owned();
+    assert_eq!(submit(with_lines(126, "")), (true, success));
+    let refusal = refusal.replace("ActionID: x\r\n", "");
+    assert_eq!(submit(with_lines(127, "")), (false, refusal));
 }
 
 /// Answers what the lanes hold until `tag` is on one, and asks something quick anew for each answer.

@@ -290,8 +290,9 @@ impl<R: Clone> Node<R> {
             .collect();
         let wire: WireActionId = self.pending.wire_id(key);
         match upstream_action(action, Some(&wire), &strip, &setvars) {
-            Err(EncodeError::TooManyLines) => {
-                // 128 headers of the client leave no room for ours: the lane is its own, and order tells.
+            // 128 headers of the client leave no room for ours: the lane is its own, and order tells. Not so where the
+            // client's own id has no room beside the account's variables: the answer could not carry it.
+            Err(EncodeError::TooManyLines) if action.action_id().is_none() => {
                 let bytes = upstream_action(action, None, &strip, &setvars)?;
                 if let Some(pending) = self.pending.entry_mut(key) {
                     pending.by_order = true;
@@ -338,16 +339,19 @@ impl<R: Clone> Node<R> {
         }
     }
 
-    /// A lone CR is data to Asterisk's reader, but a line end to others who may see it: it never goes up.
+    /// A lone CR is data to Asterisk's reader, but a line end to others who may see it: it never goes up. Nor does what
+    /// is too long for Asterisk with the account's variables.
     fn unencodable(&mut self, submission: Submission<R>, key: PendingKey, problem: &EncodeError) {
         if let Some(pending) = self.pending.remove(key) {
             self.release_turn(&pending.owner);
         }
         let action_id = submission.action.action().action_id();
-        let bytes = error(
-            action_id.as_ref(),
-            format!("Failed to parse message: {problem}"),
-        );
+        let message = if *problem == EncodeError::TooManyLines {
+            "Too many lines in message or allocation failure".to_owned()
+        } else {
+            format!("Failed to parse message: {problem}")
+        };
+        let bytes = error(action_id.as_ref(), message);
         self.effects.push_back(NodeEffect::Deliver(
             submission.reply_to,
             Mail::Reply {

@@ -271,6 +271,17 @@ impl Rig {
         action: Authorized<Action>,
         cost: Cost,
     ) -> ActionSeq {
+        self.submit_with(session, action, cost, &[])
+    }
+
+    /// The same for an account with variables.
+    pub(crate) fn submit_with(
+        &mut self,
+        session: u64,
+        action: Authorized<Action>,
+        cost: Cost,
+        variables: &[&str],
+    ) -> ActionSeq {
         let seq = ActionSeq(self.next_seq);
         self.next_seq += 1;
         let submission = Submission {
@@ -281,7 +292,7 @@ impl Rig {
             cost,
             label: None,
             strip: Arc::from([]),
-            variables: Arc::from([]),
+            variables: variables.iter().map(ToString::to_string).collect(),
             deadline: self.now + DEADLINE,
         };
         self.node.submit(submission, self.now);
