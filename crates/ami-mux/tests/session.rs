@@ -181,6 +181,29 @@ fn a_wait_is_answered_before_the_session_ends() {
     assert!(desk.closed);
 }
 
+/// What ends a wait lets the actions behind it run; nothing else may ever come that would.
+#[test]
+fn actions_behind_a_wait_run_when_it_ends() {
+    let wait = "Action: WaitEvent|ActionID: w";
+    for ends in [Desk::drain, Desk::closes] {
+        let mut desk = Desk::logged_in("a@pbx1");
+        desk.says(&format!("{wait}||Action: Ping|ActionID: p"));
+        assert_eq!(desk.heard(), "");
+        ends(&mut desk);
+        assert_in_order(&desk.heard(), &["ActionID: w", "ActionID: p"]);
+        assert!(desk.closed);
+    }
+    // As many as a session may have, and one more that is not taken yet.
+    let mut desk = Desk::logged_in("a@pbx1");
+    let pings = "||Action: Ping|ActionID: p".repeat(17);
+    desk.says(&format!("{wait}{pings}"));
+    assert_eq!(desk.heard(), "");
+    desk.takes_more();
+    let heard = desk.heard();
+    assert_in_order(&heard, &["ActionID: w", "ActionID: p"]);
+    assert_eq!(heard.matches("Ping: Pong").count(), 17);
+}
+
 /// A node that boots while a session logs in is heard of from both sides.
 #[test]
 fn each_boot_of_a_node_is_told_once() {

@@ -39,8 +39,7 @@ impl Session {
             .unwrap_or(self.settings.on_node_loss);
         match rule {
             OnNodeLoss::Close | OnNodeLoss::Refuse => {
-                self.end_after_line(EndReason::NodeLost);
-                self.advance(surroundings, now);
+                self.end_after_line(EndReason::NodeLost, surroundings, now);
             }
             OnNodeLoss::Keep => {}
         }

@@ -160,6 +160,7 @@ impl Session {
     ) {
         if self.waiting.is_some() && !buffer.is_empty() {
             self.finish_wait();
+            self.advance(surroundings, now);
         }
         while self.wants_input() {
             let Some(incoming) = self.decoder.decode(buffer) else {
@@ -171,11 +172,11 @@ impl Session {
     }
 
     /// The client closed its side. What it sent before is still answered.
-    pub fn client_eof(&mut self) {
+    pub fn client_eof(&mut self, surroundings: &impl Surroundings, now: Instant) {
         match self.phase {
             Phase::Refusing(_) => self.end(EndReason::PeerClosed),
             Phase::Unauthenticated { .. } | Phase::Open(_) => {
-                self.end_after_line(EndReason::PeerClosed);
+                self.end_after_line(EndReason::PeerClosed, surroundings, now);
             }
             Phase::Ended => {}
         }
@@ -256,8 +257,8 @@ impl Session {
     }
 
     /// amiplex stops: nothing more is taken, and the session ends when what it has is answered.
-    pub fn drain(&mut self) {
-        self.end_after_line(EndReason::Draining);
+    pub fn drain(&mut self, surroundings: &impl Surroundings, now: Instant) {
+        self.end_after_line(EndReason::Draining, surroundings, now);
     }
 
     /// Bytes of events that wait behind an answer; they count in the event budget.
@@ -376,13 +377,19 @@ impl Session {
         }
     }
 
-    /// Takes no more input, and ends when everything accepted is answered.
-    pub(super) fn end_after_line(&mut self, reason: EndReason) {
+    /// Takes no more input, and ends when everything accepted is answered. A wait ends here, so what stood behind it runs.
+    pub(super) fn end_after_line(
+        &mut self,
+        reason: EndReason,
+        surroundings: &impl Surroundings,
+        now: Instant,
+    ) {
         self.finish_wait();
         if self.line.is_empty() {
             self.end(reason);
         } else {
             self.ending.get_or_insert(reason);
+            self.advance(surroundings, now);
         }
     }
 

@@ -25,6 +25,8 @@ pub(crate) struct Desk {
     pub(crate) now: Instant,
     pub(crate) submitted: Vec<(NodeId, Submission<()>)>,
     pub(crate) closed: bool,
+    /// What the client has sent and the session has not taken.
+    unread: BytesMut,
     written: String,
     world: World,
 }
@@ -77,6 +79,7 @@ impl Desk {
             now,
             submitted: Vec::new(),
             closed: false,
+            unread: BytesMut::new(),
             written: String::new(),
             world,
         }
@@ -110,9 +113,20 @@ impl Desk {
     /// The client says this; lines are separated by `|`, messages by `||`.
     pub(crate) fn says(&mut self, text: &str) {
         let bytes = text.replace('|', "\r\n") + "\r\n\r\n";
-        let mut buffer = BytesMut::from(bytes.as_bytes());
+        self.unread.extend_from_slice(bytes.as_bytes());
+        self.takes_more();
+    }
+
+    /// The session is offered what it has not taken yet.
+    pub(crate) fn takes_more(&mut self) {
         self.session
-            .client_input(&mut buffer, &self.world, self.now);
+            .client_input(&mut self.unread, &self.world, self.now);
+        self.pump();
+    }
+
+    /// The client closes its side.
+    pub(crate) fn closes(&mut self) {
+        self.session.client_eof(&self.world, self.now);
         self.pump();
     }
 
@@ -176,7 +190,7 @@ impl Desk {
     }
 
     pub(crate) fn drain(&mut self) {
-        self.session.drain();
+        self.session.drain(&self.world, self.now);
         self.pump();
     }
 }

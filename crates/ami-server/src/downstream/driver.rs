@@ -155,7 +155,7 @@ impl Driver {
                 () = supervisor.stopping().cancelled() => return CloseReason::Drain,
                 () = supervisor.draining().cancelled(), if !draining => {
                     draining = true;
-                    self.session.drain();
+                    self.session.drain(&*world, Instant::now().into_std());
                 }
                 io = std::future::poll_fn(|cx| self.poll_io(cx)) => self.on_io(io),
                 () = std::future::ready(()), if has_room && has_mail => self.take_mail(),
@@ -234,11 +234,12 @@ impl Driver {
 
     /// Gives the machine what has been read, as far as it takes it.
     fn feed(&mut self) {
+        let now = Instant::now().into_std();
         self.session
-            .client_input(&mut self.input, &*self.world, Instant::now().into_std());
+            .client_input(&mut self.input, &*self.world, now);
         // Wanting more with nothing whole left means that everything sent before the end was taken.
         if self.eof && self.session.wants_input() {
-            self.session.client_eof();
+            self.session.client_eof(&*self.world, now);
         }
     }
 
