@@ -12,8 +12,8 @@ use std::time::{Duration, Instant};
 use ami_access::manager_conf::MemoryFiles;
 use ami_access::{Accounts, OnNodeLoss, load_from};
 use ami_mux::{
-    Directory, DirectoryEntry, Mail, NodeEvent, NodeId, NodeStatus, Session, SessionEffect,
-    SessionId, SessionSettings, SessionStart, Surroundings,
+    Directory, DirectoryEntry, Mail, NodeEvent, NodeId, Session, SessionEffect, SessionId,
+    SessionSettings, SessionStart, Surroundings,
 };
 use ami_proto::{ClassSet, Frame, FrameDecoder, Limits};
 use bytes::{Bytes, BytesMut};
@@ -222,12 +222,7 @@ impl World {
     fn new(nodes: usize) -> Self {
         let files = MemoryFiles::default().with("/manager.conf", MANAGER_CONF);
         let loaded = load_from(&files, Path::new("/manager.conf"), None);
-        let entry = |index| DirectoryEntry {
-            name: format!("pbx{index}").into(),
-            config_dir: "/etc/asterisk".into(),
-            module_dir: "/usr/lib/asterisk/modules".into(),
-            status: NodeStatus::initial(),
-        };
+        let entry = |index| DirectoryEntry::new(&format!("pbx{index}"));
         let settings = SessionSettings {
             inflight_max: 64,
             action_deadline: Duration::from_secs(30),
@@ -236,6 +231,7 @@ impl World {
             auth_timeout: Duration::from_secs(30),
             label: "Node".into(),
             select: Arc::from(["Node".to_owned()]),
+            routes: Arc::from([]),
             node: None,
             greeting_version: None,
             on_node_loss: OnNodeLoss::Keep,

@@ -26,7 +26,7 @@ async fn an_action_for_no_known_node_goes_nowhere() {
         for lines in [
             &["Action: UserEvent", &*event][..],
             &["Action: Setvar", "Variable: NOWHERE", "Value: 1"],
-            &["Action: CoreShowChannels"],
+            &["Action: QueueRule"],
             &["Action: Command", "Command: core show version"],
         ] {
             let mut lines = lines.to_vec();

@@ -70,6 +70,8 @@ pub struct Account {
     pub default_node: Option<String>,
     /// Header that names the node of an event; `None`: the one of the configuration.
     pub label: Option<String>,
+    /// Whether a list of several nodes must be whole: without one of them it is an error.
+    pub strict: bool,
     /// What a slow reader suffers.
     pub slow: SlowPolicy,
     /// Longest time that an event waits for the client; `None`: the configured one.

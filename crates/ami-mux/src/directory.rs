@@ -7,6 +7,7 @@ use ami_access::LearnedActions;
 use ami_proto::AmiVersion;
 
 use crate::ids::NodeId;
+use crate::objects::SharedObjects;
 
 /// How a node is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,6 +20,18 @@ pub enum NodeState {
     Up,
     /// It was lost, or could not be reached.
     Down,
+}
+
+/// What the operator wants of a node.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Service {
+    /// Everything.
+    #[default]
+    Open,
+    /// No calls that a rule could as well send elsewhere; what names the node goes through.
+    Draining,
+    /// No actions of clients at all.
+    Maintenance,
 }
 
 /// What the node said of its start, for the FullyBooted that each login gets.
@@ -37,6 +50,8 @@ pub struct Booted {
 pub struct NodeStatus {
     /// State of the event lane.
     pub state: NodeState,
+    /// What the operator wants of it.
+    pub service: Service,
     /// Why it is so, for people.
     pub reason: Arc<str>,
     /// Greeting version last seen.
@@ -56,6 +71,7 @@ impl NodeStatus {
     pub fn initial() -> Self {
         Self {
             state: NodeState::Connecting,
+            service: Service::Open,
             reason: "not connected yet".into(),
             version: None,
             booted: None,
@@ -69,6 +85,11 @@ impl NodeStatus {
     pub fn is_up(&self) -> bool {
         matches!(self.state, NodeState::Up | NodeState::Booting)
     }
+
+    /// Whether a rule may send an action here that could go elsewhere.
+    pub fn takes_routed(&self) -> bool {
+        self.is_up() && self.service == Service::Open
+    }
 }
 
 /// A node's fixed facts and its latest status.
@@ -80,8 +101,23 @@ pub struct DirectoryEntry {
     pub config_dir: Arc<str>,
     /// Its module directory, for ModuleLoad.
     pub module_dir: Arc<str>,
+    /// What it has at the moment.
+    pub objects: SharedObjects,
     /// Latest status.
     pub status: NodeStatus,
+}
+
+impl DirectoryEntry {
+    /// A node that was not reached yet, with Asterisk's usual directories.
+    pub fn new(name: &str) -> Self {
+        Self {
+            name: name.into(),
+            config_dir: "/etc/asterisk".into(),
+            module_dir: "/usr/lib/asterisk/modules".into(),
+            objects: SharedObjects::default(),
+            status: NodeStatus::initial(),
+        }
+    }
 }
 
 /// All nodes, indexed by [`NodeId`].

@@ -11,10 +11,12 @@ mod gate;
 mod line;
 mod local;
 mod login;
+mod merge;
 mod node_loss;
 mod own_event;
 mod session;
 mod settings;
+mod several;
 mod surroundings;
 
 pub use effect::{EndReason, LoginFault, RefusalKind, SessionEffect, SessionNote};

@@ -23,7 +23,7 @@ mod route;
 pub mod upstream;
 mod view;
 
-pub use directory::{Booted, Directory, DirectoryEntry, NodeState, NodeStatus};
+pub use directory::{Booted, Directory, DirectoryEntry, NodeState, NodeStatus, Service};
 pub use downstream::{
     EndReason, LoginFault, RefusalKind, Session, SessionEffect, SessionNote, SessionSettings,
     SessionStart, Surroundings,
@@ -31,8 +31,9 @@ pub use downstream::{
 pub use event::NodeEvent;
 pub use ids::{ActionSeq, LaneId, NodeId, SessionId};
 pub use mail::{Mail, PartKind};
+pub use objects::{Objects, SharedObjects};
 pub use outcome::{Cause, Failure, Outcome};
-pub use route::{Route, RoutePolicy, route};
+pub use route::{Choice, Reason, Route, RoutePolicy, RouteRule, RuleTarget, Turns, route};
 pub use upstream::{
     ActionEnd, LaneLoss, LaneRole, Node, NodeEffect, NodeFigures, NodeNote, NodeSettings,
     Submission,

@@ -8,6 +8,7 @@ mod bridges;
 mod channels;
 mod named;
 mod queues;
+mod shared;
 mod snapshot;
 
 use ami_proto::Frame;
@@ -15,6 +16,7 @@ use ami_proto::Frame;
 pub use bridges::Bridge;
 pub use channels::Channel;
 pub use queues::{Caller, Member};
+pub use shared::SharedObjects;
 
 use bridges::Bridges;
 use channels::Channels;

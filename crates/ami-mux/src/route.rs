@@ -1,23 +1,53 @@
 //! Where an authorised action goes.
 //!
-//! Only an [`Authorized`] action can be routed (I2). Rules, first match wins: the session's only node; the header that
-//! names a node; the account's `default_node`; else an error: a write is never guessed. Learned locations, merged
-//! lists and routing rules have their place between the header and the default.
+//! Only an [`Authorized`] action can be routed (I2). On a session of several nodes the first of these that says something
+//! decides: the header that names a node; the one node that has what the action names; a rule of the configuration; for a list
+//! that is only read, all nodes together; the account's `default_node`. Else an error: a write is never guessed.
 
-use ami_access::Authorized;
+mod choice;
+mod location;
+mod rule;
+
+use ami_access::{Authorized, ListForm, RouteKind};
 use ami_proto::Action;
+use smallvec::SmallVec;
 
 use crate::directory::Directory;
 use crate::ids::NodeId;
 use crate::view::View;
+use location::{Location, locate};
+
+pub use choice::{Choice, Turns};
+pub use rule::{RouteRule, RuleTarget};
 
 /// The verdict on one action.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Route {
     /// To this node.
     Node(NodeId),
+    /// To these nodes, and the answers are put together.
+    Several(SmallVec<[NodeId; 4]>),
     /// Nowhere; the client gets this `Message`.
     Refused(String),
+}
+
+/// What led to a [`Route`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reason {
+    /// The session sees one node.
+    OnlyNode,
+    /// The header of this name.
+    Header(String),
+    /// The node that has what the action names.
+    Located,
+    /// The rule of this number, from 0.
+    Rule(usize),
+    /// A list that is only read.
+    MergedList,
+    /// The account's `default_node`.
+    DefaultNode,
+    /// Nothing: that is why it is refused.
+    Nothing,
 }
 
 /// What the router knows of a session.
@@ -27,8 +57,12 @@ pub struct RoutePolicy<'a> {
     pub view: &'a View,
     /// Names of the headers that choose a node on sessions of several nodes.
     pub select: &'a [String],
+    /// The session's account.
+    pub account: &'a str,
     /// The account's `default_node`.
     pub default_node: Option<&'a str>,
+    /// The configured rules, in order.
+    pub rules: &'a [RouteRule],
 }
 
 /// Decides where `action` goes.
@@ -37,7 +71,7 @@ pub struct RoutePolicy<'a> {
 /// # use ami_access::Authorized;
 /// # use ami_mux::{Directory, Route, RoutePolicy, route};
 /// fn send(action: &Authorized<ami_proto::Action>, nodes: &Directory, policy: &RoutePolicy<'_>) -> Route {
-///     route(action, nodes, policy)
+///     route(action, nodes, policy).0
 /// }
 /// ```
 ///
@@ -46,16 +80,16 @@ pub struct RoutePolicy<'a> {
 /// ```compile_fail,E0308
 /// # use ami_mux::{Directory, Route, RoutePolicy, route};
 /// fn send(action: &ami_proto::Action, nodes: &Directory, policy: &RoutePolicy<'_>) -> Route {
-///     route(action, nodes, policy)
+///     route(action, nodes, policy).0
 /// }
 /// ```
 pub fn route(
     action: &Authorized<Action>,
     directory: &Directory,
     policy: &RoutePolicy<'_>,
-) -> Route {
+) -> (Route, Reason) {
     if let Some(only) = policy.view.single() {
-        return Route::Node(only);
+        return (Route::Node(only), Reason::OnlyNode);
     }
     for name in policy.select {
         if let Some(value) = action
@@ -63,20 +97,90 @@ pub fn route(
             .header(name)
             .filter(|value| !value.is_empty())
         {
-            return by_name(value, directory, policy.view);
+            let route = by_header(value, action, directory, policy.view);
+            return (route, Reason::Header(name.clone()));
         }
     }
-    policy.default_node.map_or_else(
-        || Route::Refused("Node required".to_owned()),
-        |name| by_name(name.as_bytes(), directory, policy.view),
-    )
+    match locate(action, directory, policy.view) {
+        Location::At(node) => return (Route::Node(node), Reason::Located),
+        Location::Unclear(message) => return (Route::Refused(message), Reason::Located),
+        Location::Nowhere => {}
+    }
+    if let Some((index, rule)) = rule::first_match(action, policy) {
+        let route = choice::choose(rule, action, directory, policy.view);
+        return (route, Reason::Rule(index));
+    }
+    if is_mergeable(action) {
+        let nodes = policy.view.nodes().iter().copied().collect();
+        return (Route::Several(nodes), Reason::MergedList);
+    }
+    match policy.default_node {
+        Some(name) => (
+            by_name(name.as_bytes(), directory, policy.view),
+            Reason::DefaultNode,
+        ),
+        None => (Route::Refused("Node required".to_owned()), Reason::Nothing),
+    }
+}
+
+/// Whether the answers of several nodes make one list: it begins and ends as lists do, and it changes nothing.
+pub(crate) fn is_mergeable(action: &Authorized<Action>) -> bool {
+    let reads = action.spec().is_some_and(|spec| {
+        spec.shareable && !matches!(spec.route, RouteKind::NeedsNode | RouteKind::Any)
+    });
+    reads && matches!(action.list(), ListForm::List { .. })
+}
+
+/// `*`, one name, or several with commas between.
+fn by_header(
+    value: &[u8],
+    action: &Authorized<Action>,
+    directory: &Directory,
+    view: &View,
+) -> Route {
+    let mut nodes: SmallVec<[NodeId; 4]> = SmallVec::new();
+    for name in value.split(|byte| *byte == b',').map(<[u8]>::trim_ascii) {
+        if name == b"*" {
+            nodes = view.nodes().iter().copied().collect();
+            break;
+        }
+        match by_name(name, directory, view) {
+            Route::Node(node) if nodes.contains(&node) => {}
+            Route::Node(node) => nodes.push(node),
+            refused @ (Route::Several(_) | Route::Refused(_)) => return refused,
+        }
+    }
+    if let [only] = *nodes {
+        return Route::Node(only);
+    }
+    match goes_to_several(action) {
+        Ok(()) => Route::Several(nodes),
+        Err(message) => Route::Refused(message.to_owned()),
+    }
+}
+
+/// Whether the action may be sent to more than one node at all.
+fn goes_to_several(action: &Authorized<Action>) -> Result<(), &'static str> {
+    let is_originate = action
+        .spec()
+        .is_some_and(|spec| spec.route == RouteKind::Originate);
+    if is_originate {
+        return Err("A call is made on one node, name one");
+    }
+    match action.list() {
+        ListForm::No => Ok(()),
+        ListForm::List { .. } if is_mergeable(action) => Ok(()),
+        ListForm::List { .. }
+        | ListForm::ConditionalHangup
+        | ListForm::Irregular(_)
+        | ListForm::Unknown => {
+            Err("The answers of several nodes to this action cannot be put together, name one")
+        }
+    }
 }
 
 /// An unknown node and one that the session may not see get the same answer.
 fn by_name(value: &[u8], directory: &Directory, view: &View) -> Route {
-    if value == b"*" || value.contains(&b',') {
-        return Route::Refused("An action to several nodes is not supported, name one".to_owned());
-    }
     match directory
         .find(value.trim_ascii())
         .filter(|node| view.contains(*node))
@@ -85,3 +189,6 @@ fn by_name(value: &[u8], directory: &Directory, view: &View) -> Route {
         None => Route::Refused(format!("No such node: {}", String::from_utf8_lossy(value))),
     }
 }
+
+#[cfg(test)]
+mod tests;

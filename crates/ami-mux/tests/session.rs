@@ -14,7 +14,7 @@ mod world;
 
 use std::time::Duration;
 
-use ami_mux::{Mail, NodeId};
+use ami_mux::{Mail, NodeId, PartKind};
 use desk::Desk;
 
 /// Where each of `parts` begins in `text`; all must be there, in this order.
@@ -237,4 +237,77 @@ fn an_originate_that_the_accounts_variables_fill_up_is_not_quick() {
     assert_eq!(desk.submitted[0].1.cost, ami_access::Cost::Quick);
     desk.answer(0, seq, "Response: Success");
     assert_eq!(desk.submitted[1].1.cost, ami_access::Cost::Slow);
+}
+
+#[test]
+fn a_list_of_all_nodes_is_one_list_and_what_follows_waits_for_it() {
+    let mut desk = Desk::logged_in("a");
+    desk.says("Action: CoreShowChannels|ActionID: 1||Action: Ping|ActionID: 2");
+    let seqs: Vec<_> = desk
+        .submitted
+        .iter()
+        .map(|(node, asked)| (node.0, asked.seq))
+        .collect();
+    assert_eq!(
+        seqs.iter().map(|(node, _)| *node).collect::<Vec<_>>(),
+        [0, 1]
+    );
+    for (node, seq) in &seqs {
+        desk.wrote(*node, *seq);
+        desk.part(
+            *node,
+            *seq,
+            "Response: Success|ActionID: 1|EventList: start",
+            PartKind::ListStart,
+        );
+        desk.event(*node, "Hangup");
+        desk.part(
+            *node,
+            *seq,
+            &format!("Event: CoreShowChannel|ActionID: 1|Node: pbx{}", node + 1),
+            PartKind::Item,
+        );
+        let complete =
+            "Event: CoreShowChannelsComplete|ActionID: 1|EventList: Complete|ListItems: 1";
+        desk.part(*node, *seq, complete, PartKind::Complete);
+    }
+    let heard = desk.heard();
+    assert_in_order(
+        &heard,
+        &[
+            "Response: Success|ActionID: 1|EventList: start||",
+            "Event: CoreShowChannel|ActionID: 1|Node: pbx1||",
+            "Event: Hangup|Privilege: call,all|Node: pbx1||",
+            "Event: CoreShowChannel|ActionID: 1|Node: pbx2||",
+            "ListItems: 2|NodesOk: 2||",
+            "ActionID: 2|Ping: Pong|",
+        ],
+    );
+    assert_eq!(heard.matches("EventList: start").count(), 1);
+}
+
+#[test]
+fn a_node_that_says_nothing_does_not_hold_up_what_follows() {
+    let mut desk = Desk::logged_in("a");
+    desk.says("Action: CoreShowChannels|ActionID: 1||Action: Ping|ActionID: 2");
+    let seqs: Vec<_> = desk.submitted.iter().map(|(_, asked)| asked.seq).collect();
+    desk.wrote(0, seqs[0]);
+    desk.part(
+        0,
+        seqs[0],
+        "Response: Success|ActionID: 1|EventList: start",
+        PartKind::ListStart,
+    );
+    let complete = "Event: CoreShowChannelsComplete|ActionID: 1|EventList: Complete|ListItems: 0";
+    desk.part(0, seqs[0], complete, PartKind::Complete);
+    desk.wait(Duration::from_secs(4));
+    assert_in_order(
+        &desk.heard(),
+        &[
+            "NodesOk: 1|NodesFailed: pbx2 (timeout)||",
+            "ActionID: 2|Ping: Pong|",
+        ],
+    );
+    desk.part(1, seqs[1], complete, PartKind::Complete);
+    assert_eq!(desk.heard(), "");
 }

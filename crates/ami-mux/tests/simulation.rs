@@ -36,7 +36,7 @@ use ami_access::manager_conf::MemoryFiles;
 use ami_access::{OnNodeLoss, Secret, load_from};
 use ami_mux::{
     Directory, DirectoryEntry, LaneId, LaneLoss, Mail, Node, NodeEffect, NodeId, NodeSettings,
-    NodeStatus, Session, SessionEffect, SessionId, SessionSettings, SessionStart,
+    Session, SessionEffect, SessionId, SessionSettings, SessionStart,
 };
 use asterisk::Asterisk;
 use client::{Asked, Client, Outcome};
@@ -87,12 +87,7 @@ impl Simulation {
                 .expect("valid")
                 .accounts,
         );
-        let entries = (0..nodes).map(|index| DirectoryEntry {
-            name: format!("pbx{index}").into(),
-            config_dir: "/etc/asterisk".into(),
-            module_dir: "/usr/lib/asterisk/modules".into(),
-            status: NodeStatus::initial(),
-        });
+        let entries = (0..nodes).map(|index| DirectoryEntry::new(&format!("pbx{index}")));
         let world = World {
             accounts,
             directory: Arc::new(Directory::new(entries.collect())),
@@ -133,6 +128,7 @@ impl Simulation {
             auth_timeout: Duration::from_secs(30),
             label: "Node".into(),
             select: Arc::from(["Node".to_owned()]),
+            routes: Arc::from([]),
             node: Some(node),
             greeting_version: None,
             on_node_loss: OnNodeLoss::Keep,
@@ -425,6 +421,7 @@ fn settings(index: usize) -> NodeSettings {
     NodeSettings {
         id: NodeId(u16::try_from(index).unwrap()),
         name: format!("pbx{index}").into(),
+        objects: None,
         username: "amiplex".into(),
         secret: Secret::new("s".to_owned()),
         own_security_events: false,

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use ami_access::Accounts;
 use ami_config::{Auth, Config};
-use ami_mux::{Directory, DirectoryEntry, NodeId, NodeSettings, NodeStatus, SessionSettings};
+use ami_mux::{Directory, DirectoryEntry, NodeId, NodeSettings, SessionSettings, SharedObjects};
 use ami_telemetry::{ListenerMeters, Meters, NodeMeters};
 use arc_swap::ArcSwap;
 use thiserror::Error;
@@ -113,14 +113,16 @@ impl App {
                 commands,
                 hub: Arc::new(EventHub::default()),
             });
-            entries.push(DirectoryEntry {
-                name: Arc::clone(&name),
+            let entry = DirectoryEntry {
                 config_dir: node.config_dir.as_str().into(),
                 module_dir: node.module_dir.as_str().into(),
-                status: NodeStatus::initial(),
-            });
+                ..DirectoryEntry::new(&name)
+            };
+            // With one node nobody has to be told where anything is.
+            let objects = (config.nodes.len() > 1).then(|| entry.objects.clone());
+            entries.push(entry);
             nodes.push(NodeTask {
-                settings: node_settings(id, node, config),
+                settings: node_settings(id, node, objects, config),
                 address: node_address(node)?,
                 backoff: Backoff::new(node.backoff.min, node.backoff.max),
                 nonce,
@@ -269,6 +271,7 @@ impl App {
             auth_timeout: self.world.accounts.load().general().authtimeout,
             label: config.labels.event.as_str().into(),
             select: config.labels.select.clone().into(),
+            routes: Arc::from([]),
             node: listener
                 .node
                 .as_ref()
@@ -320,10 +323,16 @@ fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     socket.listen(BACKLOG)
 }
 
-fn node_settings(id: NodeId, node: &ami_config::Node, config: &Config) -> NodeSettings {
+fn node_settings(
+    id: NodeId,
+    node: &ami_config::Node,
+    objects: Option<SharedObjects>,
+    config: &Config,
+) -> NodeSettings {
     NodeSettings {
         id,
         name: node.name.as_str().into(),
+        objects,
         username: node.username.clone(),
         secret: node.secret.clone(),
         own_security_events: node.own_security_events,

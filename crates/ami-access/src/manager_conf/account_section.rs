@@ -123,6 +123,7 @@ impl<'a> AccountsBuilder<'a> {
             acl: Acl::default(),
             nodes: NodeScope::All,
             default_node: None,
+            strict: false,
             label: None,
             slow: SlowPolicy::default(),
             event_age: None,

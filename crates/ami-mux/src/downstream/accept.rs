@@ -6,6 +6,7 @@ use ami_access::{AuthorizeContext, Cost, LearnedActions, RouteKind, authorize};
 use ami_proto::encode::error;
 use ami_proto::limits::HEADERS_MAX;
 use ami_proto::{Action, Incoming};
+use smallvec::SmallVec;
 
 use super::effect::{EndReason, RefusalKind, SessionNote};
 use super::line::Work;
@@ -41,6 +42,10 @@ impl Session {
                     Judged::Work(work) => work,
                     Judged::Node(node, cost, action) => {
                         self.line.push_for_node(node, cost, *action);
+                        return;
+                    }
+                    Judged::Several(nodes, cost, action) => {
+                        self.push_for_several(&nodes, cost, &action, &surroundings.directory());
                         return;
                     }
                     Judged::Refused(bytes, note) => {
@@ -93,15 +98,22 @@ impl Session {
                 ),
             };
         }
+        let account = login.principal.account();
         let policy = RoutePolicy {
             view: &login.view,
             select: &self.settings.select,
-            default_node: login.principal.account().default_node.as_deref(),
+            account: account.name.as_str(),
+            default_node: account.default_node.as_deref(),
+            rules: &self.settings.routes,
         };
-        match route(&authorized, directory, &policy) {
+        match route(&authorized, directory, &policy).0 {
             Route::Node(node) => {
                 let cost = cost_of(&authorized, login);
                 Judged::Node(node, cost, Box::new(authorized))
+            }
+            Route::Several(nodes) => {
+                let cost = cost_of(&authorized, login);
+                Judged::Several(nodes, cost, Box::new(authorized))
             }
             Route::Refused(message) => refused(authorized.action(), &message, RefusalKind::Route),
         }
@@ -112,6 +124,11 @@ enum Judged {
     Work(Work),
     Node(
         crate::ids::NodeId,
+        Cost,
+        Box<ami_access::Authorized<Action>>,
+    ),
+    Several(
+        SmallVec<[crate::ids::NodeId; 4]>,
         Cost,
         Box<ami_access::Authorized<Action>>,
     ),

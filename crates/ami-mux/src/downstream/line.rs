@@ -13,6 +13,7 @@ use smallvec::SmallVec;
 
 use super::local::LocalAction;
 use crate::ids::{ActionSeq, NodeId};
+use crate::mail::PartKind;
 
 /// One accepted action.
 #[derive(Debug)]
@@ -36,6 +37,7 @@ pub(super) enum Work {
 pub(super) struct Part {
     pub(super) bytes: Slices,
     pub(super) last: bool,
+    pub(super) kind: PartKind,
 }
 
 /// Where an action for a node is.
@@ -84,7 +86,13 @@ impl WorkLine {
         self.work.push_back(work);
     }
 
-    pub(super) fn push_for_node(&mut self, node: NodeId, cost: Cost, action: Authorized<Action>) {
+    /// Adds an action for a node, and gives its place in the order.
+    pub(super) fn push_for_node(
+        &mut self,
+        node: NodeId,
+        cost: Cost,
+        action: Authorized<Action>,
+    ) -> ActionSeq {
         let seq = ActionSeq(self.next_seq);
         self.next_seq += 1;
         let state = NodeWork::Waiting(Box::new(action));
@@ -95,6 +103,13 @@ impl WorkLine {
             state,
             parts: VecDeque::new(),
         });
+        seq
+    }
+
+    /// Takes an action out whose answer nobody waits for any more.
+    pub(super) fn abandon(&mut self, seq: ActionSeq) {
+        let is_it = |work: &Work| matches!(work, Work::Node { seq: other, .. } if *other == seq);
+        self.work.retain(|work| !is_it(work));
     }
 
     /// Takes the front when it is answered here.

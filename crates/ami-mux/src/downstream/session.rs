@@ -10,7 +10,7 @@ use std::time::Instant;
 
 use ami_access::{EventFilters, OnNodeLoss, Principal};
 use ami_proto::banner::greeting;
-use ami_proto::{ActionDecoder, AmiVersion, ClassSet};
+use ami_proto::{ActionDecoder, AmiVersion, ClassSet, Slices};
 use bytes::{Bytes, BytesMut};
 use smallvec::{SmallVec, smallvec};
 
@@ -19,6 +19,7 @@ use super::gate::{EventGate, Held, News};
 use super::line::{Part, Work, WorkLine};
 use super::local::Waiting;
 use super::login::Refusing;
+use super::merge::Merge;
 use super::settings::{SessionSettings, SessionStart};
 use super::surroundings::Surroundings;
 use crate::ids::{ActionSeq, NodeId};
@@ -86,6 +87,8 @@ pub struct Session {
     pub(super) challenge: Option<ami_proto::Challenge>,
     pub(super) line: WorkLine,
     pub(super) gate: EventGate,
+    /// Actions at several nodes at once.
+    pub(super) merges: Vec<Merge>,
     /// A WaitEvent that holds everything behind it.
     pub(super) waiting: Option<Waiting>,
     /// Set once no more input is taken; the session ends when its line is empty.
@@ -116,6 +119,7 @@ impl Session {
             challenge: None,
             line: WorkLine::default(),
             gate: EventGate::default(),
+            merges: Vec::new(),
             waiting: None,
             ending: None,
             effects: VecDeque::new(),
@@ -207,7 +211,7 @@ impl Session {
                     self.gate
                         .extend(node, seq, now + self.settings.list_deadline);
                 }
-                self.line.answer(seq, Part { bytes, last });
+                self.line.answer(seq, Part { bytes, last, kind });
                 self.advance(surroundings, now);
             }
             Mail::Event(event) => self.admit(Held::Event(event), surroundings, now),
@@ -226,6 +230,7 @@ impl Session {
         if self.gate.expire(now) {
             self.note(SessionNote::GateTimedOut);
         }
+        self.leave_silent_nodes(now);
         self.pass_events(surroundings, now);
         if self
             .waiting
@@ -250,10 +255,15 @@ impl Session {
             Phase::Open(_) | Phase::Ended => None,
         };
         let waiting = self.waiting.as_ref().and_then(|waiting| waiting.until);
-        [phase, self.gate.next_expiry(), waiting]
-            .into_iter()
-            .flatten()
-            .min()
+        [
+            phase,
+            self.gate.next_expiry(),
+            waiting,
+            self.merges_expire(),
+        ]
+        .into_iter()
+        .flatten()
+        .min()
     }
 
     /// amiplex stops: nothing more is taken, and the session ends when what it has is answered.
@@ -295,7 +305,7 @@ impl Session {
                     let Some((node, seq, part)) = self.line.release() else {
                         break;
                     };
-                    self.give_part(node, seq, part);
+                    self.give_part(node, seq, part, now);
                     self.pass_events(surroundings, now);
                 }
             }
@@ -311,16 +321,23 @@ impl Session {
         }
     }
 
-    fn give_part(&mut self, node: NodeId, seq: ActionSeq, part: Part) {
-        if !part.bytes.is_empty() {
-            self.effects.push_back(SessionEffect::Write {
-                bytes: part.bytes,
-                event: false,
-            });
+    fn give_part(&mut self, node: NodeId, seq: ActionSeq, part: Part, now: Instant) {
+        let last = part.last;
+        if let Some(part) = self.merge_part(seq, part, now)
+            && !part.bytes.is_empty()
+        {
+            self.write_slices(part.bytes);
         }
-        if part.last {
+        if last {
             self.gate.open(node, seq);
         }
+    }
+
+    pub(super) fn write_slices(&mut self, bytes: Slices) {
+        self.effects.push_back(SessionEffect::Write {
+            bytes,
+            event: false,
+        });
     }
 
     fn start_work(&mut self, now: Instant) {
@@ -329,6 +346,9 @@ impl Session {
         };
         let label = login.label.clone();
         for start in self.line.start() {
+            for merge in &mut self.merges {
+                merge.started(start.seq, now);
+            }
             let originates = start
                 .action
                 .action()

@@ -8,6 +8,7 @@ use ami_access::OnNodeLoss;
 use ami_proto::AmiVersion;
 
 use crate::ids::{NodeId, SessionId};
+use crate::route::RouteRule;
 
 /// Limits and names that hold for every session of a listener.
 #[derive(Clone, Debug)]
@@ -26,6 +27,8 @@ pub struct SessionSettings {
     pub label: Arc<str>,
     /// Names of the headers that choose a node.
     pub select: Arc<[String]>,
+    /// Where actions go that name nothing a node is known to have.
+    pub routes: Arc<[RouteRule]>,
     /// The node that the listener is bound to.
     pub node: Option<NodeId>,
     /// A configured greeting version.

@@ -37,6 +37,7 @@ impl<R: Clone> Node<R> {
         if !self.settings.own_security_events && self.is_about_our_account(frame) {
             return;
         }
+        self.observe(frame, name);
         let bytes = self.restored(frame);
         let bytes = self
             .stamp
@@ -44,6 +45,15 @@ impl<R: Clone> Node<R> {
             .unwrap_or(bytes);
         let name = Arc::clone(&self.settings.name);
         self.publish_event(NodeEvent::new(self.settings.id, name, frame, bytes));
+    }
+
+    fn observe(&mut self, frame: &Frame, name: &[u8]) {
+        if let Some(objects) = &self.settings.objects {
+            objects.write().observe(frame);
+            if name == b"Newchannel" {
+                objects.channel_came();
+            }
+        }
     }
 
     /// True when it answers our own login and is for nobody else.

@@ -6,6 +6,7 @@ use std::time::Duration;
 use ami_access::Secret;
 
 use crate::ids::NodeId;
+use crate::objects::SharedObjects;
 
 /// Settings of one node.
 #[derive(Clone, Debug)]
@@ -14,6 +15,8 @@ pub struct NodeSettings {
     pub id: NodeId,
     /// Configured name.
     pub name: Arc<str>,
+    /// What the node has, kept up to date by its machine; `None` where nobody asks.
+    pub objects: Option<SharedObjects>,
     /// Upstream account.
     pub username: String,
     /// Its secret.

@@ -22,6 +22,9 @@ impl<R: Clone> Node<R> {
         self.expire_waiting(now);
         self.expire_pending(now);
         self.async_ids.expire(now);
+        if let Some(objects) = &self.settings.objects {
+            objects.doubt_calls();
+        }
         self.close_idle_lanes(now);
         self.inquire(now);
         self.ping_idle_lanes(now);

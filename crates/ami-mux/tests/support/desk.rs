@@ -35,13 +35,11 @@ fn world() -> World {
     let files = MemoryFiles::default().with("/manager.conf", MANAGER_CONF);
     let loaded = load_from(&files, Path::new("/manager.conf"), None).expect("valid");
     let entry = |name: &str| DirectoryEntry {
-        name: name.into(),
-        config_dir: "/etc/asterisk".into(),
-        module_dir: "/usr/lib/asterisk/modules".into(),
         status: NodeStatus {
             state: NodeState::Up,
             ..NodeStatus::initial()
         },
+        ..DirectoryEntry::new(name)
     };
     World {
         accounts: Arc::new(loaded.accounts),
@@ -66,6 +64,7 @@ impl Desk {
             auth_timeout: Duration::from_secs(30),
             label: "Node".into(),
             select: Arc::from(["Node".to_owned(), "Server".to_owned()]),
+            routes: Arc::from([]),
             node: None,
             greeting_version: None,
             on_node_loss: OnNodeLoss::Close,
@@ -156,6 +155,18 @@ impl Desk {
             bytes,
             last: true,
             kind: PartKind::Response { success: true },
+        });
+    }
+
+    /// A part of a list, or its last.
+    pub(crate) fn part(&mut self, node: u16, seq: ActionSeq, text: &str, kind: PartKind) {
+        let bytes = std::iter::once(Bytes::from(text.replace('|', "\r\n") + "\r\n\r\n")).collect();
+        self.mail(Mail::Reply {
+            node: NodeId(node),
+            seq,
+            bytes,
+            last: kind == PartKind::Complete,
+            kind,
         });
     }
 

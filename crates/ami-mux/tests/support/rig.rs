@@ -51,6 +51,7 @@ pub(crate) fn settings() -> NodeSettings {
     NodeSettings {
         id: NodeId(0),
         name: "pbx1".into(),
+        objects: None,
         username: "amiplex".into(),
         secret: Secret::new("s".to_owned()),
         own_security_events: false,

@@ -21,8 +21,7 @@ const UNENFORCED_RESTRICTIONS: [&str; 6] = [
 ];
 
 /// Options of amiplex that have no effect yet and restrict nothing.
-const WITHOUT_EFFECT: [&str; 8] = [
-    "strict",
+const WITHOUT_EFFECT: [&str; 7] = [
     "resync",
     "command_output",
     "rate",
@@ -140,6 +139,10 @@ fn own(account: &mut Account, name: &str, value: &str, at: &Place, report: &mut 
     let accepted = match name {
         "nodes" => nodes(account, value),
         "default_node" => text(&mut account.default_node, value),
+        "strict" => {
+            account.strict = value::is_true(value);
+            Some(())
+        }
         "label" if value::is_header_name(value) => text(&mut account.label, value),
         "slow" => set(&mut account.slow, slow_policy(value)),
         "event_age" => set_some(&mut account.event_age, value::duration(value)),

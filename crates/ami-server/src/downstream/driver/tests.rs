@@ -40,10 +40,8 @@ fn world(commands: mpsc::Sender<NodeCommand>, meters: Arc<Meters>) -> World {
         ..NodeStatus::initial()
     };
     let entry = DirectoryEntry {
-        name: "pbx1".into(),
-        config_dir: "/etc/asterisk".into(),
-        module_dir: "/usr/lib/asterisk/modules".into(),
         status,
+        ..DirectoryEntry::new("pbx1")
     };
     let hub = Arc::new(EventHub::default());
     World {
@@ -94,6 +92,7 @@ async fn bench() -> Bench {
         auth_timeout: PATIENCE,
         label: "Node".into(),
         select: Arc::from(["Node".to_owned()]),
+        routes: Arc::from([]),
         node: None,
         greeting_version: None,
         on_node_loss: OnNodeLoss::Keep,
