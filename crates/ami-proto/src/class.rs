@@ -196,6 +196,31 @@ impl ClassSet {
         (set, unknown)
     }
 
+    /// Reads a list of classes that a client asks events of, with every quirk of Asterisk's `ast_instring`, which matter little here:
+    /// what is asked for counts only within the account's read classes.
+    ///
+    /// Case and blanks count. A token before a comma stands for every label that begins with it, so an empty one for all of them; the
+    /// last token must be a whole label.
+    pub fn of_mask(list: &[u8]) -> Self {
+        let mut set = Self::NONE;
+        let mut rest = list;
+        while let Some(comma) = memchr::memchr(b',', rest) {
+            let (start, behind) = rest.split_at(comma);
+            set = set.union(Self::where_label(|label| label.starts_with(start)));
+            rest = behind.strip_prefix(b",").unwrap_or_default();
+        }
+        set.union(Self::where_label(|label| label == rest))
+    }
+
+    /// The classes whose label matches; all of them when `all` does.
+    fn where_label(matches: impl Fn(&[u8]) -> bool) -> Self {
+        if matches(b"all") {
+            return Self::ALL;
+        }
+        let found = LABELS.iter().filter(|(_, label)| matches(label.as_bytes()));
+        found.map(|(class, _)| *class).collect()
+    }
+
     /// Reads the value of a `Privilege` header, such as `call,all`, whose trailing `all` is decoration.
     ///
     /// `all` alone is what Asterisk writes for [`Class::HookResponse`]. `None` for an unknown label or an empty

@@ -99,3 +99,33 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn masks_are_read_with_asterisks_quirks() {
+    let set = |classes: &[Class]| -> ClassSet { classes.iter().copied().collect() };
+    for (list, expected) in [
+        ("user", set(&[Class::User])),
+        ("call,user", set(&[Class::Call, Class::User])),
+        // Blanks are not trimmed, case counts.
+        ("call, user", set(&[Class::Call])),
+        ("user ", ClassSet::NONE),
+        ("USER", ClassSet::NONE),
+        // The last token must be whole, those before it may be beginnings.
+        ("use", ClassSet::NONE),
+        ("use,", set(&[Class::User])),
+        ("user,", set(&[Class::User])),
+        (
+            "c,x",
+            set(&[Class::Call, Class::Command, Class::Config, Class::Cdr, Class::Cc]),
+        ),
+        // Nothing is the beginning of everything; `a` is one of `all`.
+        (",user", ClassSet::ALL),
+        (",", ClassSet::ALL),
+        ("a,x", ClassSet::ALL),
+        ("all", ClassSet::ALL),
+        ("none", ClassSet::NONE),
+        ("none,user", set(&[Class::User])),
+    ] {
+        assert_eq!(ClassSet::of_mask(list.as_bytes()), expected, "{list:?}");
+    }
+}
