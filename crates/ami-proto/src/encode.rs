@@ -66,10 +66,10 @@ pub(crate) fn put_header(out: &mut BytesMut, name: &str, value: &[u8]) {
     }
 }
 
-/// The value with every control byte but the tab replaced by `?`.
-fn printable(value: &[u8]) -> Vec<u8> {
+/// The value with CR, LF and NUL replaced by `?`. Other control bytes are data, as in Asterisk's own messages.
+fn in_one_line(value: &[u8]) -> Vec<u8> {
     let replace = |byte: &u8| {
-        if byte.is_ascii_control() && *byte != b'\t' {
+        if has_forbidden_byte(&[*byte]) {
             b'?'
         } else {
             *byte
@@ -85,7 +85,7 @@ struct Message(BytesMut);
 impl Message {
     fn new(first: &str, value: &str) -> Self {
         let mut out = BytesMut::with_capacity(128);
-        put_header(&mut out, first, &printable(value.as_bytes()));
+        put_header(&mut out, first, &in_one_line(value.as_bytes()));
         Self(out)
     }
 
@@ -113,7 +113,7 @@ impl Message {
 pub struct ResponseBuilder(Message);
 
 impl ResponseBuilder {
-    /// Begins with `Response: <response>`; control bytes in it are replaced by `?`.
+    /// Begins with `Response: <response>`; CR, LF and NUL in it are replaced by `?`.
     pub fn new(response: &str) -> Self {
         Self(Message::new("Response", response))
     }
@@ -131,10 +131,10 @@ impl ResponseBuilder {
         Ok(self)
     }
 
-    /// Adds a header whose value may stem from a client: control bytes but tabs are replaced by `?`.
+    /// Adds a header whose value may stem from a client: CR, LF and NUL are replaced by `?`.
     #[must_use]
     pub fn text(mut self, name: &'static str, value: impl AsRef<[u8]>) -> Self {
-        put_header(&mut self.0.0, name, &printable(value.as_ref()));
+        put_header(&mut self.0.0, name, &in_one_line(value.as_ref()));
         self
     }
 
@@ -149,7 +149,7 @@ impl ResponseBuilder {
 pub struct EventBuilder(Message);
 
 impl EventBuilder {
-    /// Begins with `Event: <name>`; control bytes in it are replaced by `?`.
+    /// Begins with `Event: <name>`; CR, LF and NUL in it are replaced by `?`.
     pub fn new(name: &str) -> Self {
         Self(Message::new("Event", name))
     }
@@ -167,10 +167,10 @@ impl EventBuilder {
         Ok(self)
     }
 
-    /// Adds a header whose value may stem from outside: control bytes but tabs are replaced by `?`.
+    /// Adds a header whose value may stem from outside: CR, LF and NUL are replaced by `?`.
     #[must_use]
     pub fn text(mut self, name: &'static str, value: impl AsRef<[u8]>) -> Self {
-        put_header(&mut self.0.0, name, &printable(value.as_ref()));
+        put_header(&mut self.0.0, name, &in_one_line(value.as_ref()));
         self
     }
 
@@ -180,7 +180,7 @@ impl EventBuilder {
     }
 }
 
-/// `Response: Error` with the client's ActionID and a message, control bytes in it replaced by `?`.
+/// `Response: Error` with the client's ActionID and a message, CR, LF and NUL in it replaced by `?`.
 pub fn error(id: Option<&ClientActionId>, message: impl AsRef<[u8]>) -> Bytes {
     ResponseBuilder::new("Error")
         .action_id(id)
@@ -188,7 +188,7 @@ pub fn error(id: Option<&ClientActionId>, message: impl AsRef<[u8]>) -> Bytes {
         .finish()
 }
 
-/// `Response: Success` with the client's ActionID and a message, control bytes in it replaced by `?`.
+/// `Response: Success` with the client's ActionID and a message, CR, LF and NUL in it replaced by `?`.
 pub fn success(id: Option<&ClientActionId>, message: impl AsRef<[u8]>) -> Bytes {
     ResponseBuilder::new("Success")
         .action_id(id)
@@ -215,10 +215,10 @@ mod tests {
 
     #[test]
     fn messages_from_clients_keep_their_line() {
-        let sent = error(None, b"Invalid/unknown command: a\rb\nc\0d\te\xff.");
+        let sent = error(None, b"Invalid/unknown command: a\rb\nc\0d\te\x01\x7f\xff.");
         assert_eq!(
             &sent[..],
-            b"Response: Error\r\nMessage: Invalid/unknown command: a?b?c?d\te\xff.\r\n\r\n"
+            b"Response: Error\r\nMessage: Invalid/unknown command: a?b?c?d\te\x01\x7f\xff.\r\n\r\n"
         );
         assert_eq!(
             &EventBuilder::new("a\r\nb").finish()[..],
