@@ -204,6 +204,36 @@ fn actions_behind_a_wait_run_when_it_ends() {
     assert_eq!(heard.matches("Ping: Pong").count(), 17);
 }
 
+/// Asterisk reads the criteria in parentheses of its own, so the client's last one may be missing.
+#[test]
+fn a_filters_criteria_may_lack_their_last_parenthesis() {
+    for (criteria, outcome) in [
+        ("name(Here)", "Success"),
+        ("name(Here", "Success"),
+        ("name", "Error"),
+        ("nosuch(Here", "Error"),
+    ] {
+        let mut desk = Desk::logged_in("a@pbx1");
+        desk.says(&format!(
+            "Action: Filter|Operation: Add|MatchCriteria: {criteria}"
+        ));
+        let answer = desk.heard();
+        assert!(
+            answer.starts_with(&format!("Response: {outcome}|")),
+            "{criteria}: {answer}"
+        );
+        desk.event(0, "Here");
+        desk.event(0, "There");
+        let heard = desk.heard();
+        assert!(heard.contains("Event: Here"), "{criteria}: {heard}");
+        assert_eq!(
+            heard.contains("Event: There"),
+            outcome == "Error",
+            "{criteria}: {heard}"
+        );
+    }
+}
+
 /// A node that boots while a session logs in is heard of from both sides.
 #[test]
 fn each_boot_of_a_node_is_told_once() {

@@ -34,7 +34,9 @@ impl FilterRequest {
     fn parse(&self) -> Result<EventFilter, FilterError> {
         let text = |bytes| std::str::from_utf8(bytes).map_err(|_| FilterError::Format);
         let criteria = self.criteria.as_deref().map(text).transpose()?;
-        EventFilter::parse(criteria, text(&self.pattern)?)
+        // Asterisk puts them into `eventfilter(...)` and reads that, so that the last parenthesis may be missing.
+        let criteria = criteria.map(|criteria| format!("{criteria})"));
+        EventFilter::parse(criteria.as_deref(), text(&self.pattern)?)
     }
 }
 
