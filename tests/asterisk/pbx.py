@@ -103,6 +103,8 @@ class Pbx:
         base = port_base()
         first = base + 100 * list(INSTANCES).index(name)
         self.ami_port, self.tls_port, self.sip_port = first + 38, first + 39, first + 60
+        # Of the channel drivers that are there for their actions alone; nobody calls through them.
+        self.iax_port, self.old_sip_port, self.skinny_port = first + 61, first + 62, first + 63
         self.rtp_port = base + 400 + 100 * list(INSTANCES).index(name)
         self.root = os.path.join(CACHE, f"ast{self.major}")
         # As Asterisk sees it, inside the chroot.
@@ -163,7 +165,8 @@ class Pbx:
             os.makedirs(self.outside(directory))
         modules = self.modules_directory()
         values = {"NAME": self.name, "HOME": self.home, "MODULES": modules, "AMI_PORT": self.ami_port,
-                  "TLS_PORT": self.tls_port, "SIP_PORT": self.sip_port,
+                  "TLS_PORT": self.tls_port, "SIP_PORT": self.sip_port, "IAX_PORT": self.iax_port,
+                  "OLD_SIP_PORT": self.old_sip_port, "SKINNY_PORT": self.skinny_port,
                   "RTP_START": self.rtp_port, "RTP_END": self.rtp_port + 99}
         for name in sorted(os.listdir(CONF)):
             if name.endswith(".conf"):

@@ -116,7 +116,13 @@ fn masks_are_read_with_asterisks_quirks() {
         ("user,", set(&[Class::User])),
         (
             "c,x",
-            set(&[Class::Call, Class::Command, Class::Config, Class::Cdr, Class::Cc]),
+            set(&[
+                Class::Call,
+                Class::Command,
+                Class::Config,
+                Class::Cdr,
+                Class::Cc,
+            ]),
         ),
         // Nothing is the beginning of everything; `a` is one of `all`.
         (",user", ClassSet::ALL),
