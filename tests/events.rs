@@ -7,8 +7,8 @@ use ami_proto::{Frame, FrameKind};
 use ami_sim::SimClient;
 
 use crate::support::watch::{
-    assert_no_wire_id, assert_same_events, between, direct, direct_greeted, mark, stream, succeeds,
-    token,
+    assert_no_wire_id, assert_same_events, between, direct, direct_greeted, is_raised_by_amiplex,
+    mark, stream, succeeds, token,
 };
 use crate::support::{Amiplex, Setup};
 
@@ -89,6 +89,7 @@ async fn compare(amiplex: &Amiplex, user: &str, secret: &str) -> Vec<Vec<Frame>>
     for frame in together
         .iter()
         .filter(|frame| frame.header("Status") != Some(b"Fully Booted"))
+        .filter(|frame| !is_raised_by_amiplex(frame))
     {
         let events = frame.kind() == FrameKind::Event;
         assert!(

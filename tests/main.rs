@@ -37,6 +37,7 @@ mod node_loss;
 mod order;
 mod pipelining;
 mod scratch;
+mod security;
 mod session_actions;
 mod slow_consumer;
 mod tidy;

@@ -130,6 +130,11 @@ pub(crate) fn is_about_amiplex(frame: &Frame) -> bool {
         && frame.header("AccountID") == Some(b"amiplex")
 }
 
+/// Whether amiplex itself raised the security event: unlike those of the nodes of these tests, it has no SystemName.
+pub(crate) fn is_raised_by_amiplex(frame: &Frame) -> bool {
+    frame.header("Privilege") == Some(b"security,all") && frame.header("SystemName").is_none()
+}
+
 /// The message without some of its lines.
 pub(crate) fn without_lines(frame: &Frame, left_out: impl Fn(&Line<'_>) -> bool) -> Bytes {
     let mut bytes = Vec::new();

@@ -32,6 +32,6 @@ pub use authority::{
 pub use authorize::{AuthorizeContext, Authorized, Refusal, authorize};
 pub use event_filter::{EventFilter, EventFilters, FilterError};
 pub use glob::Glob;
-pub use login::{Denied, Principal, Proof, verify};
+pub use login::{Denied, Principal, Proof, account_of, verify};
 pub use manager_conf::{LoadErrors, Loaded, Notice, load, load_from};
 pub use secret::Secret;

@@ -109,7 +109,7 @@ pub fn verify(
     if username.is_empty() {
         return Err(Denied::NoUsername);
     }
-    let found = find(accounts, username);
+    let found = account_of(accounts, username);
     // The proof is always computed, so that the time tells neither whether the account exists nor
     // whether the address would do.
     let account = found.as_ref().map(|(account, _)| *account);
@@ -126,7 +126,11 @@ pub fn verify(
     })
 }
 
-fn find<'a>(accounts: &'a Accounts, username: &[u8]) -> Option<(&'a Arc<Account>, Option<String>)> {
+/// The account that a login name means, and its node suffix. Whether anybody may log in with it is another question.
+pub fn account_of<'a>(
+    accounts: &'a Accounts,
+    username: &[u8],
+) -> Option<(&'a Arc<Account>, Option<String>)> {
     if let Some(account) = accounts.find(username) {
         return Some((account, None));
     }

@@ -73,6 +73,8 @@ pub struct Log {
     pub format: LogFormat,
     /// A level, or a list of `target=level`; not empty, otherwise checked by the logger.
     pub level: String,
+    /// The security log; `None` for none. A relative path starts at the directory of `amiplex.toml`.
+    pub security_file: Option<PathBuf>,
 }
 
 impl Default for Log {
@@ -80,6 +82,7 @@ impl Default for Log {
         Self {
             format: LogFormat::Text,
             level: "info".to_owned(),
+            security_file: None,
         }
     }
 }

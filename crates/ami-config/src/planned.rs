@@ -4,12 +4,11 @@
 
 use crate::key::KeyPath;
 
-const PLANNED: [&str; 12] = [
+const PLANNED: [&str; 11] = [
     "server.state_dir",
     "server.drain_spread",
     "admin.socket",
     "admin.token_file",
-    "log.security_file",
     "log.audit_file",
     "outbound.flush",
     "listener.command_output",

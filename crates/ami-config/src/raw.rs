@@ -49,6 +49,7 @@ pub(crate) struct Admin {
 pub(crate) struct Log {
     pub(crate) format: Option<String>,
     pub(crate) level: Option<String>,
+    pub(crate) security_file: Option<String>,
 }
 
 /// `[limits]`

@@ -81,7 +81,14 @@ fn log(raw: raw::Log, check: &mut Check<'_>) -> Log {
     if level.trim().is_empty() {
         check.problem(&at.key("level"), "must not be empty");
     }
-    Log { format, level }
+    let security_file = raw
+        .security_file
+        .map(|path| check.path(&at.key("security_file"), &path));
+    Log {
+        format,
+        level,
+        security_file,
+    }
 }
 
 fn limits(raw: &raw::Limits, check: &mut Check<'_>) -> Limits {

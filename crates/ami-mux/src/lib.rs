@@ -20,6 +20,7 @@ mod mail;
 pub mod objects;
 mod outcome;
 mod route;
+mod security;
 pub mod upstream;
 mod view;
 
@@ -34,6 +35,7 @@ pub use mail::{Mail, PartKind};
 pub use objects::{Objects, SharedObjects};
 pub use outcome::{Cause, Failure, Outcome};
 pub use route::{Choice, Reason, Route, RoutePolicy, RouteRule, RuleTarget, Turns, route};
+pub use security::{Audience, SecurityEvent, SecurityMatter, SecurityReport};
 pub use upstream::{
     ActionEnd, LaneLoss, LaneRole, Node, NodeEffect, NodeFigures, NodeNote, NodeSettings,
     Submission,

@@ -10,6 +10,7 @@ use ami_proto::Slices;
 use crate::event::NodeEvent;
 use crate::ids::{ActionSeq, NodeId};
 use crate::outcome::Failure;
+use crate::security::SecurityEvent;
 
 /// What a part of an answer is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,10 +66,27 @@ pub enum Mail {
     },
     /// A broadcast event of the node.
     Event(Arc<NodeEvent>),
+    /// A security event of amiplex itself. It comes from no node.
+    Security(Arc<SecurityEvent>),
     /// The node's event lane is logged in.
     NodeUp(NodeId),
     /// The node is back and had booted before: sessions that waited for it get its FullyBooted.
     NodeBooted(NodeId),
     /// The node's event lane is lost.
     NodeDown(NodeId),
+}
+
+impl Mail {
+    /// Bytes in the event budget; `None` for what is no event.
+    pub fn event_bytes(&self) -> Option<usize> {
+        match self {
+            Self::Event(event) => Some(event.plain().len()),
+            Self::Security(event) => Some(event.bytes().len()),
+            Self::Written { .. }
+            | Self::Reply { .. }
+            | Self::NodeUp(_)
+            | Self::NodeBooted(_)
+            | Self::NodeDown(_) => None,
+        }
+    }
 }

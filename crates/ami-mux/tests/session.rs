@@ -9,6 +9,8 @@
 
 #[path = "support/desk.rs"]
 mod desk;
+#[path = "session/security.rs"]
+mod security;
 #[path = "support/world.rs"]
 mod world;
 

@@ -288,7 +288,9 @@ impl Simulation {
                 }
                 SessionEffect::LoggedIn { .. } => client.subscribed = true,
                 SessionEffect::Close(_) => client.ended = true,
-                SessionEffect::Interest(_) | SessionEffect::Note(_) => {}
+                SessionEffect::Interest(_)
+                | SessionEffect::Security(_)
+                | SessionEffect::Note(_) => {}
             }
         }
     }

@@ -26,6 +26,7 @@ use crate::downstream::driver::OutboundLimits;
 use crate::hub::EventHub;
 use crate::listener::{self, Listener};
 use crate::registry::{SessionLimits, SessionRegistry};
+use crate::security::{LogFile, SecurityDesk, SecurityLog, SecurityLogTask};
 use crate::supervisor::Supervisor;
 use crate::throttle::AuthThrottle;
 use crate::tls;
@@ -62,6 +63,14 @@ pub enum StartError {
         /// What is wrong, and with which file.
         problem: String,
     },
+    /// The security log cannot be opened.
+    #[error("log.security_file: cannot open {path}: {source}")]
+    SecurityLog {
+        /// The file.
+        path: String,
+        /// The system's reason.
+        source: io::Error,
+    },
     /// The system gives no random bits.
     #[error("the system gives no random bits: {0}")]
     Random(String),
@@ -76,6 +85,7 @@ pub struct App {
     supervisor: Supervisor,
     listeners: Vec<Listener>,
     nodes: Vec<NodeTask>,
+    security_log: Option<SecurityLogTask>,
     drain_timeout: Duration,
 }
 
@@ -86,7 +96,9 @@ impl App {
         accounts: Accounts,
         meters: Arc<Meters>,
     ) -> Result<Self, StartError> {
-        let mut app = Self::without_listeners(config, accounts, meters)?;
+        let (log, task) = security_log(config, &meters)?.unzip();
+        let mut app = Self::assemble(config, accounts, meters, log)?;
+        app.security_log = task;
         let next_session = Arc::new(AtomicU64::new(1));
         for listener in &config.listeners {
             let bound = app.bind(config, listener, &next_session)?;
@@ -100,6 +112,15 @@ impl App {
         config: &Config,
         accounts: Accounts,
         meters: Arc<Meters>,
+    ) -> Result<Self, StartError> {
+        Self::assemble(config, accounts, meters, None)
+    }
+
+    fn assemble(
+        config: &Config,
+        accounts: Accounts,
+        meters: Arc<Meters>,
+        log: Option<SecurityLog>,
     ) -> Result<Self, StartError> {
         let nonce = getrandom::u32().map_err(|error| StartError::Random(error.to_string()))?;
         let mut handles = Vec::new();
@@ -147,6 +168,7 @@ impl App {
             cluster: Cluster::new(handles, Directory::new(entries)),
             registry: Arc::new(registry),
             throttle: AuthThrottle::default(),
+            security: SecurityDesk::new(log, Arc::clone(&meters)),
             meters,
         };
         Ok(Self {
@@ -154,6 +176,7 @@ impl App {
             supervisor,
             listeners: Vec::new(),
             nodes,
+            security_log: None,
             drain_timeout: config.server.drain_timeout,
         })
     }
@@ -195,8 +218,12 @@ impl App {
             supervisor,
             listeners,
             nodes,
+            security_log,
             drain_timeout,
         } = self;
+        if let Some(log) = security_log {
+            supervisor.spawn("security log", log.run(supervisor.clone()));
+        }
         for node in nodes {
             supervisor.spawn(
                 "node",
@@ -280,6 +307,21 @@ impl App {
             on_node_loss: listener.on_node_loss,
         }
     }
+}
+
+/// The security log and its task, when there is to be one.
+fn security_log(
+    config: &Config,
+    meters: &Arc<Meters>,
+) -> Result<Option<(SecurityLog, SecurityLogTask)>, StartError> {
+    let Some(path) = &config.log.security_file else {
+        return Ok(None);
+    };
+    let file = LogFile::open(path).map_err(|source| StartError::SecurityLog {
+        path: path.display().to_string(),
+        source,
+    })?;
+    Ok(Some(SecurityLog::new(file, Arc::clone(meters))))
 }
 
 /// Looks at the nodes of a running app.

@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 
 use ami_access::SlowPolicy;
-use ami_mux::Mail;
+use ami_mux::{Mail, SecurityEvent};
 use ami_proto::ClassSet;
 use ami_telemetry::CloseReason;
 use parking_lot::Mutex;
@@ -108,32 +108,32 @@ impl Inbox {
 
     /// Posts `mail`, or drops it when the session is over or does not want it. Never waits.
     pub(crate) fn post(&self, mail: &Mail) {
-        if let Mail::Event(event) = mail {
-            let interest = ClassSet::from_bits(self.interest.load(Ordering::Acquire));
-            if !event.visible_to(interest) {
-                return;
-            }
+        let interest = || ClassSet::from_bits(self.interest.load(Ordering::Acquire));
+        let wanted = match mail {
+            Mail::Event(event) => event.visible_to(interest()),
+            Mail::Security(_) => SecurityEvent::visible_to(interest()),
+            Mail::Written { .. }
+            | Mail::Reply { .. }
+            | Mail::NodeUp(_)
+            | Mail::NodeBooted(_)
+            | Mail::NodeDown(_) => true,
+        };
+        if !wanted {
+            return;
         }
         let mut queue = self.queue.lock();
         if queue.closed.is_some() {
             return;
         }
         let was_empty = queue.mail.is_empty();
-        match mail {
-            Mail::Event(event) => {
-                let drained = self.drained_events.load(Ordering::Relaxed);
-                queue.post_event(mail, event.plain().len(), drained);
-            }
-            Mail::Reply { bytes, .. } => {
-                queue.post_reply(
-                    mail,
-                    length(bytes),
-                    self.drained_replies.load(Ordering::Relaxed),
-                );
-            }
-            Mail::Written { .. } | Mail::NodeUp(_) | Mail::NodeBooted(_) | Mail::NodeDown(_) => {
-                queue.mail.push_back(mail.clone());
-            }
+        if let Some(length) = mail.event_bytes() {
+            let drained = self.drained_events.load(Ordering::Relaxed);
+            queue.post_event(mail, length, drained);
+        } else if let Mail::Reply { bytes, .. } = mail {
+            let drained = self.drained_replies.load(Ordering::Relaxed);
+            queue.post_reply(mail, length(bytes), drained);
+        } else {
+            queue.mail.push_back(mail.clone());
         }
         let ended = queue.closed.is_some();
         drop(queue);
@@ -191,13 +191,9 @@ impl Queue {
         while event_bytes + reply_bytes < TAKEN_BYTES
             && let Some(next) = self.mail.pop_front()
         {
-            match &next {
-                Mail::Event(event) => event_bytes += event.plain().len(),
-                Mail::Reply { bytes, .. } => reply_bytes += length(bytes),
-                Mail::Written { .. }
-                | Mail::NodeUp(_)
-                | Mail::NodeBooted(_)
-                | Mail::NodeDown(_) => {}
+            event_bytes += next.event_bytes().unwrap_or_default();
+            if let Mail::Reply { bytes, .. } = &next {
+                reply_bytes += length(bytes);
             }
             mail.push_back(next);
         }
@@ -252,12 +248,12 @@ impl Queue {
         let Some(at) = self
             .mail
             .iter()
-            .position(|mail| matches!(mail, Mail::Event(_)))
+            .position(|mail| mail.event_bytes().is_some())
         else {
             return false;
         };
-        if let Some(Mail::Event(event)) = self.mail.remove(at) {
-            self.event_bytes -= event.plain().len();
+        if let Some(length) = self.mail.remove(at).and_then(|mail| mail.event_bytes()) {
+            self.event_bytes -= length;
         }
         true
     }

@@ -16,6 +16,7 @@ mod hub;
 mod inbox;
 mod listener;
 mod registry;
+mod security;
 mod supervisor;
 mod throttle;
 mod tls;

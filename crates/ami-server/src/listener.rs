@@ -15,6 +15,7 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::downstream::driver::{self, Connection, OutboundLimits};
 use crate::registry::UnauthenticatedPlace;
+use crate::security::Origin;
 use crate::supervisor::Supervisor;
 use crate::transport::Transport;
 use crate::world::World;
@@ -67,12 +68,21 @@ fn admit(
             return;
         }
     };
+    let local = match stream.local_addr() {
+        Ok(local) => local,
+        Err(error) => {
+            tracing::debug!(peer = %address, %error, "the connection has no address any more");
+            world.meters.session_closed(CloseReason::IoError);
+            return;
+        }
+    };
     let start = SessionStart {
         id: SessionId(listener.next_session.fetch_add(1, Ordering::Relaxed)),
         peer: address,
     };
     let handshake = Handshake {
         stream,
+        origin: Box::new(Origin::new(start.id, local, peer, listener.tls.is_some())),
         tls: listener.tls.clone(),
         place,
         settings: Arc::clone(&listener.settings),
@@ -88,6 +98,7 @@ fn admit(
 
 struct Handshake {
     stream: TcpStream,
+    origin: Box<Origin>,
     tls: Option<TlsAcceptor>,
     place: UnauthenticatedPlace,
     settings: Arc<SessionSettings>,
@@ -104,6 +115,7 @@ async fn connection(
 ) {
     let Handshake {
         stream,
+        origin,
         tls,
         place,
         settings,
@@ -140,6 +152,7 @@ async fn connection(
     };
     let connection = Connection {
         start,
+        origin,
         settings,
         transport,
         place,

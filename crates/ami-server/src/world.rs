@@ -11,6 +11,7 @@ use arc_swap::ArcSwap;
 
 use crate::cluster::Cluster;
 use crate::registry::SessionRegistry;
+use crate::security::SecurityDesk;
 use crate::throttle::AuthThrottle;
 
 /// The shared state of the process, made once by `App::build`.
@@ -20,6 +21,7 @@ pub(crate) struct World {
     pub(crate) cluster: Cluster,
     pub(crate) registry: Arc<SessionRegistry>,
     pub(crate) throttle: AuthThrottle,
+    pub(crate) security: SecurityDesk,
     pub(crate) meters: Arc<Meters>,
 }
 

@@ -35,6 +35,8 @@ struct Handles {
     outbound_queue_bytes: Gauge,
     events_delivered: Counter,
     event_gate_timeouts: Counter,
+    security_suppressed: Counter,
+    security_log_dropped: Counter,
     task_panics: Counter,
 }
 
@@ -66,6 +68,8 @@ impl Meters {
             outbound_queue_bytes: names::OUTBOUND_QUEUE_BYTES.gauge(&[]),
             events_delivered: names::EVENTS_DELIVERED.counter(&[]),
             event_gate_timeouts: names::EVENT_GATE_TIMEOUTS.counter(&[]),
+            security_suppressed: names::SECURITY_EVENTS_SUPPRESSED.counter(&[]),
+            security_log_dropped: names::SECURITY_LOG_DROPPED.counter(&[]),
             task_panics: names::TASK_PANICS.counter(&[]),
         };
         Self {
@@ -126,6 +130,16 @@ impl Meters {
     /// Events written to a client.
     pub fn events_delivered(&self, events: u64) {
         self.handles.events_delivered.increment(events);
+    }
+
+    /// A refusal was one too many for a security event.
+    pub fn security_event_suppressed(&self) {
+        self.handles.security_suppressed.increment(1);
+    }
+
+    /// Records that did not get into the security log.
+    pub fn security_log_dropped(&self, records: u64) {
+        self.handles.security_log_dropped.increment(records);
     }
 
     /// The event gate of a session opened because time was up.

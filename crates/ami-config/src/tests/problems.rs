@@ -134,7 +134,9 @@ fn label_names() {
 fn an_unknown_key_is_named_with_its_line_and_the_known_ones() {
     assert_report(
         &with("[log]\nlevle = \"info\""),
-        &["configuration:10: log.levle: unknown key, expected `format` or `level`"],
+        &[
+            "configuration:10: log.levle: unknown key, expected one of `format`, `level`, `security_file`",
+        ],
     );
     let report = refused(&with("lanes = { min = 1, maximum = 3 }"));
     assert!(

@@ -11,10 +11,12 @@ use smallvec::SmallVec;
 use super::effect::{EndReason, RefusalKind, SessionNote};
 use super::line::Work;
 use super::local::LocalAction;
+use super::security;
 use super::session::{Login, Phase, Session};
 use super::surroundings::Surroundings;
 use crate::directory::Directory;
 use crate::route::{Route, RoutePolicy, route};
+use crate::security::SecurityReport;
 
 impl Session {
     /// Takes one message of the client.
@@ -48,9 +50,16 @@ impl Session {
                         self.push_for_several(&nodes, cost, &action, &surroundings.directory());
                         return;
                     }
-                    Judged::Refused(bytes, note) => {
+                    Judged::Refused {
+                        bytes,
+                        note,
+                        report,
+                    } => {
                         self.note(note);
-                        Work::Ready(bytes)
+                        match report {
+                            Some(report) => Work::Refused(bytes, Box::new(report)),
+                            None => Work::Ready(bytes),
+                        }
                     }
                 }
             }
@@ -82,7 +91,8 @@ impl Session {
             Ok(authorized) => authorized,
             Err((refusal, action)) => {
                 let message = refusal.message(action.name());
-                return refused(&action, &message, RefusalKind::Access(refusal));
+                let report = security::refused(login, &action, refusal);
+                return refused(&action, &message, RefusalKind::Access(refusal), report);
             }
         };
         if authorized.route() == RouteKind::Local {
@@ -95,6 +105,7 @@ impl Session {
                     authorized.action(),
                     "This action belongs to the session and is not supported",
                     RefusalKind::Route,
+                    None,
                 ),
             };
         }
@@ -115,7 +126,9 @@ impl Session {
                 let cost = cost_of(&authorized, login);
                 Judged::Several(nodes, cost, Box::new(authorized))
             }
-            Route::Refused(message) => refused(authorized.action(), &message, RefusalKind::Route),
+            Route::Refused(message) => {
+                refused(authorized.action(), &message, RefusalKind::Route, None)
+            }
         }
     }
 }
@@ -132,17 +145,30 @@ enum Judged {
         Cost,
         Box<ami_access::Authorized<Action>>,
     ),
-    Refused(bytes::Bytes, SessionNote),
+    Refused {
+        bytes: bytes::Bytes,
+        note: SessionNote,
+        report: Option<SecurityReport>,
+    },
 }
 
-fn refused(action: &Action, message: &str, kind: RefusalKind) -> Judged {
+fn refused(
+    action: &Action,
+    message: &str,
+    kind: RefusalKind,
+    report: Option<SecurityReport>,
+) -> Judged {
     let name = action.name().map(ToString::to_string).unwrap_or_default();
     let note = SessionNote::Refused {
         action: name,
         message: message.to_owned(),
         kind,
     };
-    Judged::Refused(error(action.action_id().as_ref(), message), note)
+    Judged::Refused {
+        bytes: error(action.action_id().as_ref(), message),
+        note,
+        report,
+    }
 }
 
 /// 128 headers, the account's variables included, leave no room for an ActionID of ours: such an action is matched by order

@@ -4,6 +4,7 @@ use ami_access::{Denied, Refusal};
 use ami_proto::{ClassSet, Slices};
 
 use crate::ids::NodeId;
+use crate::security::SecurityReport;
 use crate::upstream::Submission;
 
 /// Why a session ends.
@@ -50,6 +51,8 @@ pub enum SessionEffect {
     Interest(ClassSet),
     /// Write what is left, then close.
     Close(EndReason),
+    /// A security event is due.
+    Security(Box<SecurityReport>),
     /// Something worth a log line or a count.
     Note(SessionNote),
 }

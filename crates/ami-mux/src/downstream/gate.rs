@@ -12,12 +12,15 @@ use smallvec::SmallVec;
 
 use crate::event::NodeEvent;
 use crate::ids::{ActionSeq, NodeId};
+use crate::security::SecurityEvent;
 
 /// What keeps its order behind the answers.
 #[derive(Debug)]
 pub(super) enum Held {
     /// A broadcast event.
     Event(Arc<NodeEvent>),
+    /// A security event of amiplex, on a session of this one node.
+    Security(NodeId, Arc<SecurityEvent>),
     /// The node went or came.
     News(NodeId, News),
 }
@@ -37,13 +40,14 @@ impl Held {
     fn node(&self) -> NodeId {
         match self {
             Self::Event(event) => event.node(),
-            Self::News(node, _) => *node,
+            Self::Security(node, _) | Self::News(node, _) => *node,
         }
     }
 
     fn bytes(&self) -> usize {
         match self {
             Self::Event(event) => event.plain().len(),
+            Self::Security(_, event) => event.bytes().len(),
             Self::News(..) => 0,
         }
     }

@@ -14,12 +14,15 @@ use smallvec::SmallVec;
 use super::local::LocalAction;
 use crate::ids::{ActionSeq, NodeId};
 use crate::mail::PartKind;
+use crate::security::SecurityReport;
 
 /// One accepted action.
 #[derive(Debug)]
 pub(super) enum Work {
     /// Its answer is known (a refusal) and waits for its turn.
     Ready(Bytes),
+    /// The same with a security event, which comes behind the answer.
+    Refused(Bytes, Box<SecurityReport>),
     /// It runs here, when its turn comes.
     Local(LocalAction),
     /// It goes to a node.
@@ -115,7 +118,7 @@ impl WorkLine {
     /// Takes the front when it is answered here.
     pub(super) fn take_local(&mut self) -> Option<Work> {
         match self.work.front()? {
-            Work::Ready(_) | Work::Local(_) => self.work.pop_front(),
+            Work::Ready(_) | Work::Refused(..) | Work::Local(_) => self.work.pop_front(),
             Work::Node { .. } => None,
         }
     }
@@ -127,7 +130,7 @@ impl WorkLine {
             Work::Node {
                 seq: other, parts, ..
             } if *other == seq => Some(parts),
-            Work::Node { .. } | Work::Ready(_) | Work::Local(_) => None,
+            Work::Node { .. } | Work::Ready(_) | Work::Refused(..) | Work::Local(_) => None,
         });
         if let Some(parts) = awaited {
             parts.push_back(part);

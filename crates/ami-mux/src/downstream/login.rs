@@ -43,12 +43,14 @@ impl Session {
         let id = action.action_id();
         let Some(name) = action.name() else {
             self.write(error(id.as_ref(), "Missing action in request"));
+            self.report_early(action, surroundings);
             return;
         };
         if name.is("Login") {
             self.log_in(action, surroundings, now);
         } else if name.is("Challenge") {
             if is_taken(action, surroundings) {
+                self.report_session_limit(action, surroundings);
                 self.refuse(
                     error(id.as_ref(), "Login Already In Use"),
                     EndReason::LoginInUse,
@@ -62,6 +64,7 @@ impl Session {
             self.log_off(id.as_ref());
         } else {
             self.write(error(id.as_ref(), "Permission denied"));
+            self.report_early(action, surroundings);
         }
     }
 
@@ -110,6 +113,7 @@ impl Session {
     fn log_in(&mut self, action: &Action, surroundings: &impl Surroundings, now: Instant) {
         let id = action.action_id();
         if is_taken(action, surroundings) {
+            self.report_session_limit(action, surroundings);
             self.refuse(
                 error(id.as_ref(), "Login Already In Use"),
                 EndReason::LoginInUse,
@@ -120,6 +124,7 @@ impl Session {
         match self.authenticate(action, surroundings, now) {
             Ok((principal, view)) => self.open(action, principal, view, surroundings, now),
             Err(fault) => {
+                self.report_failed_login(action, fault, surroundings);
                 let username = action.header("Username").unwrap_or_default();
                 self.note(SessionNote::LoginFailed {
                     username: printable(username),
@@ -188,6 +193,7 @@ impl Session {
         let id = action.action_id();
         let account = principal.account();
         if !surroundings.claim_login(account.name.as_str(), !account.allow_multiple_login) {
+            self.report_session_limit(action, surroundings);
             self.refuse(
                 error(id.as_ref(), "Login Already In Use"),
                 EndReason::LoginInUse,
@@ -234,6 +240,7 @@ impl Session {
         for node in nodes {
             self.tell_booted(node, surroundings, now);
         }
+        self.report_login();
     }
 
     fn refuse(&mut self, reply: Bytes, reason: EndReason, now: Instant) {
@@ -254,7 +261,7 @@ fn is_taken(action: &Action, surroundings: &impl Surroundings) -> bool {
     })
 }
 
-fn is_md5(action: &Action) -> bool {
+pub(super) fn is_md5(action: &Action) -> bool {
     action
         .header("AuthType")
         .is_some_and(|kind| kind.eq_ignore_ascii_case(b"MD5"))

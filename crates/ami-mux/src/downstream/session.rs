@@ -215,12 +215,18 @@ impl Session {
                 self.advance(surroundings, now);
             }
             Mail::Event(event) => self.admit(Held::Event(event), surroundings, now),
+            Mail::Security(event) => match self.only_node() {
+                Some(node) => self.admit(Held::Security(node, event), surroundings, now),
+                None => self.give_security(&event),
+            },
             Mail::NodeUp(node) => self.admit(Held::News(node, News::Up), surroundings, now),
             Mail::NodeBooted(node) => {
                 self.admit(Held::News(node, News::Booted), surroundings, now);
             }
             // A session of this node alone ends, and does not wait with it.
-            Mail::NodeDown(node) if self.sees_one() => self.on_node_down(node, surroundings, now),
+            Mail::NodeDown(node) if self.only_node().is_some() => {
+                self.on_node_down(node, surroundings, now);
+            }
             Mail::NodeDown(node) => self.admit(Held::News(node, News::Down), surroundings, now),
         }
     }
@@ -300,6 +306,10 @@ impl Session {
         while !matches!(self.phase, Phase::Ended) && self.waiting.is_none() {
             match self.line.take_local() {
                 Some(Work::Ready(bytes)) => self.write(bytes),
+                Some(Work::Refused(bytes, report)) => {
+                    self.write(bytes);
+                    self.report(*report);
+                }
                 Some(Work::Local(action)) => self.run_local(action, surroundings, now),
                 Some(Work::Node { .. }) | None => {
                     let Some((node, seq, part)) = self.line.release() else {
@@ -423,8 +433,12 @@ impl Session {
             .max(1)
     }
 
-    fn sees_one(&self) -> bool {
-        matches!(&self.phase, Phase::Open(login) if login.view.single().is_some())
+    /// The node of a session of one node.
+    fn only_node(&self) -> Option<NodeId> {
+        match &self.phase {
+            Phase::Open(login) => login.view.single(),
+            Phase::Unauthenticated { .. } | Phase::Refusing(_) | Phase::Ended => None,
+        }
     }
 
     /// Gives what its node said, or holds it behind the answers that it must not overtake.
@@ -443,6 +457,7 @@ impl Session {
     fn give(&mut self, held: &Held, surroundings: &impl Surroundings, now: Instant) {
         match held {
             Held::Event(event) => self.give_event(event),
+            Held::Security(_, event) => self.give_security(event),
             Held::News(node, News::Up) => self.on_node_up(*node, surroundings),
             Held::News(node, News::Booted) => self.on_node_booted(*node, surroundings, now),
             Held::News(node, News::Down) => self.on_node_down(*node, surroundings, now),
@@ -465,6 +480,11 @@ impl Session {
             .label
             .as_ref()
             .map_or_else(|| event.plain().clone(), |name| event.labelled(name));
+        self.give_bytes(bytes);
+    }
+
+    /// Writes a broadcast event, which ends a wait.
+    pub(super) fn give_bytes(&mut self, bytes: Bytes) {
         let waiting = self.announce_wait();
         self.effects.push_back(SessionEffect::Write {
             bytes: smallvec![bytes],

@@ -9,7 +9,7 @@ use ami_access::manager_conf::MemoryFiles;
 use ami_access::{OnNodeLoss, load_from};
 use ami_mux::{
     ActionSeq, Directory, DirectoryEntry, Mail, NodeEvent, NodeId, NodeState, NodeStatus, PartKind,
-    Session, SessionEffect, SessionId, SessionSettings, SessionStart, Submission,
+    SecurityReport, Session, SessionEffect, SessionId, SessionSettings, SessionStart, Submission,
 };
 use ami_proto::Frame;
 use bytes::{Bytes, BytesMut};
@@ -17,7 +17,14 @@ use bytes::{Bytes, BytesMut};
 use crate::world::World;
 
 const MANAGER_CONF: &str = "[general]\n[a]\nsecret = s\nread = all\nwrite = all\n\
-    [v]\nsecret = s\nread = all\nwrite = all\nsetvar = A=1\nsetvar = B=1\nsetvar = C=1\n";
+    [v]\nsecret = s\nread = all\nwrite = all\nsetvar = A=1\nsetvar = B=1\nsetvar = C=1\n\
+    [panel]\nsecret = s\nread = agent,user\nwrite = agent,user\n\
+    [taken]\nsecret = s\nallowmultiplelogin = no\n\
+    [throttled]\nsecret = s\n\
+    [elsewhere]\nsecret = s\ndeny = 0.0.0.0/0,::/0\n\
+    [bare]\n\
+    [one]\nsecret = s\nread = all\nwrite = all\nnodes = pbx1\n\
+    [filtered]\nsecret = s\nread = all\neventfilter = !InvalidPassword\n";
 
 /// The bench.
 pub(crate) struct Desk {
@@ -25,6 +32,8 @@ pub(crate) struct Desk {
     pub(crate) now: Instant,
     pub(crate) submitted: Vec<(NodeId, Submission<()>)>,
     pub(crate) closed: bool,
+    /// Security events that are due, each with what the client had been told when it became so.
+    pub(crate) reports: Vec<(SecurityReport, String)>,
     /// What the client has sent and the session has not taken.
     unread: BytesMut,
     written: String,
@@ -78,6 +87,7 @@ impl Desk {
             now,
             submitted: Vec::new(),
             closed: false,
+            reports: Vec::new(),
             unread: BytesMut::new(),
             written: String::new(),
             world,
@@ -102,6 +112,10 @@ impl Desk {
                 }
                 SessionEffect::Submit(node, submission) => self.submitted.push((node, *submission)),
                 SessionEffect::Close(_) => self.closed = true,
+                SessionEffect::Security(report) => {
+                    let heard = self.written.replace("\r\n", "|");
+                    self.reports.push((*report, heard));
+                }
                 SessionEffect::LoggedIn { .. }
                 | SessionEffect::Interest(_)
                 | SessionEffect::Note(_) => {}

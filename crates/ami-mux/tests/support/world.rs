@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use ami_access::Accounts;
 use ami_mux::{Directory, Surroundings};
 
-/// Accounts and nodes, and nobody who is throttled or logged in already.
+/// Accounts and nodes. Only `throttled` is throttled, and only `taken` logged in already.
 pub(crate) struct World {
     pub(crate) accounts: Arc<Accounts>,
     pub(crate) directory: Arc<Directory>,
@@ -20,16 +20,16 @@ impl Surroundings for World {
     fn directory(&self) -> Arc<Directory> {
         Arc::clone(&self.directory)
     }
-    fn is_throttled(&self, _: &[u8], _: IpAddr, _: Instant) -> bool {
-        false
+    fn is_throttled(&self, account: &[u8], _: IpAddr, _: Instant) -> bool {
+        account == b"throttled"
     }
     fn login_failed(&self, _: &[u8], _: IpAddr, _: Instant) {}
     fn login_succeeded(&self, _: &[u8], _: IpAddr) {}
     fn claim_login(&self, _: &str, _: bool) -> bool {
         true
     }
-    fn is_logged_in(&self, _: &str) -> bool {
-        false
+    fn is_logged_in(&self, account: &str) -> bool {
+        account == "taken"
     }
     fn challenge_bits(&self) -> Option<u32> {
         Some(7)

@@ -12,8 +12,10 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use ami_mux::{
-    EndReason, Mail, NodeId, Session, SessionEffect, SessionSettings, SessionStart, Submission,
+    EndReason, Mail, NodeId, SecurityEvent, Session, SessionEffect, SessionSettings, SessionStart,
+    Submission,
 };
+use ami_proto::ClassSet;
 use ami_telemetry::CloseReason;
 use bytes::BytesMut;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -26,6 +28,7 @@ use super::presence::Presence;
 use crate::cluster::NodeCommand;
 use crate::inbox::{Budget, Inbox};
 use crate::registry::UnauthenticatedPlace;
+use crate::security::Origin;
 use crate::supervisor::Supervisor;
 use crate::transport::Transport;
 use crate::world::World;
@@ -44,6 +47,7 @@ const QUIET: Duration = Duration::from_hours(1);
 #[derive(Debug)]
 pub(crate) struct Connection {
     pub(crate) start: SessionStart,
+    pub(crate) origin: Box<Origin>,
     pub(crate) settings: Arc<SessionSettings>,
     pub(crate) transport: Transport,
     pub(crate) place: UnauthenticatedPlace,
@@ -77,6 +81,7 @@ struct Driver {
     world: Arc<World>,
     journal: Journal,
     start: SessionStart,
+    origin: Box<Origin>,
 }
 
 /// Bytes of mail that was taken from the inbox and not given to the machine yet.
@@ -104,6 +109,7 @@ impl Driver {
     fn new(connection: Connection, world: Arc<World>) -> Self {
         let Connection {
             start,
+            origin,
             settings,
             transport,
             place,
@@ -134,6 +140,7 @@ impl Driver {
             journal: Journal::new(start, listener, Arc::clone(&world.meters)),
             world,
             start,
+            origin,
         }
     }
 
@@ -282,10 +289,18 @@ impl Driver {
                 SessionEffect::Write { bytes, event } => self.outbound.push(bytes, event, now),
                 SessionEffect::Submit(node, submission) => self.submit(node, submission),
                 SessionEffect::LoggedIn { nodes, interest } => {
+                    self.origin.logged_in();
+                    // First: what comes between the subscription and this would be thrown away.
                     self.inbox.set_interest(interest);
                     self.logged_in(nodes);
+                    self.set_interest(interest);
                 }
-                SessionEffect::Interest(interest) => self.inbox.set_interest(interest),
+                SessionEffect::Interest(interest) => self.set_interest(interest),
+                SessionEffect::Security(report) => {
+                    let stamped = self.world.accounts.load().general().timestamp_events;
+                    let security = &self.world.security;
+                    security.report(*report, &mut self.origin, stamped, now.into_std());
+                }
                 SessionEffect::Close(reason) => {
                     self.closing.get_or_insert_with(|| close_reason(reason));
                 }
@@ -361,6 +376,12 @@ impl Driver {
         self.presence.logged_in(account.name.as_str(), nodes);
     }
 
+    fn set_interest(&mut self, interest: ClassSet) {
+        self.inbox.set_interest(interest);
+        self.presence
+            .reads_security(SecurityEvent::visible_to(interest));
+    }
+
     /// Leaves every place where the session is known, and gives the last bytes a moment to go.
     async fn finish(mut self, reason: CloseReason) {
         self.inbox.close(reason);
@@ -402,12 +423,9 @@ async fn reserve(
 
 impl Backlog {
     fn leaves(&mut self, mail: &Mail) {
-        match mail {
-            Mail::Event(event) => self.events -= event.plain().len(),
-            Mail::Reply { bytes, .. } => {
-                self.replies -= bytes.iter().map(bytes::Bytes::len).sum::<usize>();
-            }
-            Mail::Written { .. } | Mail::NodeUp(_) | Mail::NodeBooted(_) | Mail::NodeDown(_) => {}
+        self.events -= mail.event_bytes().unwrap_or_default();
+        if let Mail::Reply { bytes, .. } = mail {
+            self.replies -= bytes.iter().map(bytes::Bytes::len).sum::<usize>();
         }
     }
 }

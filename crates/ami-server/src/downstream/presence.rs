@@ -10,7 +10,7 @@ use crate::inbox::Inbox;
 use crate::registry::UnauthenticatedPlace;
 use crate::world::World;
 
-/// A session's entries in the registry, the hubs of its nodes and the count of its account's logins.
+/// A session's entries in the registry, the hubs of its nodes, that of security events and the count of its account's logins.
 #[derive(Debug)]
 pub(super) struct Presence {
     world: Arc<World>,
@@ -19,6 +19,7 @@ pub(super) struct Presence {
     place: Option<UnauthenticatedPlace>,
     account: Option<String>,
     nodes: Vec<NodeId>,
+    reads_security: bool,
 }
 
 impl Presence {
@@ -37,6 +38,7 @@ impl Presence {
             place: Some(place),
             account: None,
             nodes: Vec::new(),
+            reads_security: false,
         }
     }
 
@@ -52,6 +54,19 @@ impl Presence {
             }
         }
         self.nodes = nodes;
+    }
+
+    /// Whether the session, which is logged in, has the class `security` in its mask from now on.
+    pub(super) fn reads_security(&mut self, reads: bool) {
+        let readers = &self.world.security.readers;
+        match (self.reads_security, reads) {
+            (false, true) => {
+                readers.enter(self.session, self.nodes.clone(), Arc::clone(&self.inbox));
+            }
+            (true, false) => readers.leave(self.session),
+            (false, false) | (true, true) => {}
+        }
+        self.reads_security = reads;
     }
 
     /// Leaves every place, and has the nodes drop what no lane has taken.
@@ -71,6 +86,7 @@ impl Presence {
 
     /// Leaves every place but the queues of the nodes, which are given back.
     fn forget(&mut self) -> Vec<NodeId> {
+        self.reads_security(false);
         let nodes = std::mem::take(&mut self.nodes);
         for node in &nodes {
             if let Some(handle) = self.world.cluster.node(*node) {

@@ -1,0 +1,1 @@
+//! The security log, and what fail2ban makes of it.
