@@ -72,6 +72,8 @@ pub struct Account {
     pub label: Option<String>,
     /// Whether a list of several nodes must be whole: without one of them it is an error.
     pub strict: bool,
+    /// Whether its sessions are told what they missed of a node; `None`: those that see several nodes.
+    pub resync: Option<bool>,
     /// What a slow reader suffers.
     pub slow: SlowPolicy,
     /// Longest time that an event waits for the client; `None`: the configured one.

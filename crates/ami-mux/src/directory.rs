@@ -52,6 +52,8 @@ pub struct NodeStatus {
     pub state: NodeState,
     /// What the operator wants of it.
     pub service: Service,
+    /// What was missed of it has been told; not so for a moment after each connect.
+    pub settled: bool,
     /// Why it is so, for people.
     pub reason: Arc<str>,
     /// Greeting version last seen.
@@ -72,6 +74,7 @@ impl NodeStatus {
         Self {
             state: NodeState::Connecting,
             service: Service::Open,
+            settled: true,
             reason: "not connected yet".into(),
             version: None,
             booted: None,

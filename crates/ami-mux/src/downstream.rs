@@ -14,6 +14,7 @@ mod login;
 mod merge;
 mod node_loss;
 mod own_event;
+mod resync;
 mod security;
 mod session;
 mod settings;

@@ -5,6 +5,7 @@
 //! for the default label (I7 of ARCHITECTURE.md).
 
 use std::sync::OnceLock;
+use std::time::Instant;
 
 use ami_proto::rewrite::label;
 use ami_proto::{ClassSet, Frame};
@@ -19,6 +20,9 @@ pub struct NodeEvent {
     node_name: std::sync::Arc<str>,
     classes: Option<ClassSet>,
     is_shutdown: bool,
+    is_made_up: bool,
+    /// When its node raised it, where it waited before it was told.
+    heard: Option<Instant>,
     plain: Bytes,
     labelled: OnceLock<(Box<str>, Bytes)>,
 }
@@ -34,9 +38,35 @@ impl NodeEvent {
             node_name,
             classes,
             is_shutdown: frame.event_name() == Some(b"Shutdown"),
+            is_made_up: false,
+            heard: None,
             plain: bytes,
             labelled: OnceLock::new(),
         }
+    }
+
+    /// The same, known to be made up by amiplex for what was missed.
+    #[must_use]
+    pub(crate) fn made_up(mut self) -> Self {
+        self.is_made_up = true;
+        self
+    }
+
+    /// The same, which waits from now on.
+    #[must_use]
+    pub(crate) fn heard_at(mut self, now: Instant) -> Self {
+        self.heard = Some(now);
+        self
+    }
+
+    /// Whether its node raised it before then, and it waited.
+    pub(crate) fn was_heard_before(&self, moment: Instant) -> bool {
+        self.heard.is_some_and(|heard| heard < moment)
+    }
+
+    /// Whether amiplex made it up for what was missed of its node.
+    pub fn is_made_up(&self) -> bool {
+        self.is_made_up
     }
 
     /// The node it came from.

@@ -72,6 +72,8 @@ pub enum Mail {
     NodeUp(NodeId),
     /// The node is back and had booted before: sessions that waited for it get its FullyBooted.
     NodeBooted(NodeId),
+    /// What was missed of the node has been told.
+    Resynced(NodeId),
     /// The node's event lane is lost.
     NodeDown(NodeId),
 }
@@ -86,6 +88,7 @@ impl Mail {
             | Self::Reply { .. }
             | Self::NodeUp(_)
             | Self::NodeBooted(_)
+            | Self::Resynced(_)
             | Self::NodeDown(_) => None,
         }
     }

@@ -6,8 +6,10 @@
 
 mod bridges;
 mod channels;
+mod difference;
 mod named;
 mod queues;
+mod rewind;
 mod shared;
 mod snapshot;
 
@@ -20,6 +22,7 @@ pub use shared::SharedObjects;
 
 use bridges::Bridges;
 use channels::Channels;
+pub(crate) use difference::difference;
 use named::Named;
 use queues::Queues;
 use snapshot::Snapshot;
@@ -98,6 +101,11 @@ impl Objects {
         self.channels.find(name)
     }
 
+    /// The channel of that Uniqueid.
+    pub fn by_uniqueid(&self, uniqueid: &[u8]) -> Option<&Channel> {
+        self.channels.by_uniqueid(uniqueid)
+    }
+
     /// Every channel.
     pub fn channels(&self) -> impl Iterator<Item = &Channel> {
         self.channels.iter()
@@ -141,6 +149,11 @@ impl Objects {
     /// Whether `interface` is a member of `queue`, or of any queue.
     pub fn has_member(&self, queue: Option<&[u8]>, interface: &[u8]) -> bool {
         self.queues.has_member(queue, interface)
+    }
+
+    /// The member of `queue` with that interface.
+    pub fn member(&self, queue: &[u8], interface: &[u8]) -> Option<&Member> {
+        self.queues.member(queue, interface)
     }
 
     /// Every member of every queue.

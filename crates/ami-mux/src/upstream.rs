@@ -3,7 +3,7 @@
 //! [`Node`] is the machine; one task owns it. Its parts, in the order in which an action meets them:
 //! [`queue`] (its session's fair turn), [`dispatch`] (which lane), [`pending`] (registered, then written), [`reply`] (what a
 //! frame means for it), [`async_ids`] (what outlives the answer). [`lane`] and [`login`] are one connection's life;
-//! [`keepalive`], [`inquiry`] and [`timers`] are what amiplex does on its own account.
+//! [`keepalive`], [`inquiry`], [`survey`] and [`timers`] are what amiplex does on its own account.
 
 mod async_ids;
 mod dispatch;
@@ -20,6 +20,7 @@ mod queue;
 mod reply;
 mod settings;
 mod submission;
+mod survey;
 mod timers;
 
 pub use effect::{ActionEnd, NodeEffect, NodeFigures, NodeNote};

@@ -10,6 +10,8 @@
 
 #[path = "support/rig.rs"]
 mod rig;
+#[path = "node/survey.rs"]
+mod survey;
 
 use std::time::Duration;
 

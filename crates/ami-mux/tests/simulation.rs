@@ -288,6 +288,7 @@ impl Simulation {
                 }
                 SessionEffect::LoggedIn { .. } => client.subscribed = true,
                 SessionEffect::Close(_) => client.ended = true,
+                SessionEffect::Replay(node) => self.nodes[node.index()].machine.replay(&index),
                 SessionEffect::Interest(_)
                 | SessionEffect::Security(_)
                 | SessionEffect::Note(_) => {}

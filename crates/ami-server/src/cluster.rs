@@ -14,6 +14,8 @@ use crate::inbox::Inbox;
 pub(crate) enum NodeCommand {
     /// An action.
     Submit(Box<Submission<Arc<Inbox>>>),
+    /// The session came while the node was away: it is told everything the node has.
+    Replay(Arc<Inbox>),
     /// The session left.
     SessionGone(SessionId),
 }

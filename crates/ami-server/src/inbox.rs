@@ -116,6 +116,7 @@ impl Inbox {
             | Mail::Reply { .. }
             | Mail::NodeUp(_)
             | Mail::NodeBooted(_)
+            | Mail::Resynced(_)
             | Mail::NodeDown(_) => true,
         };
         if !wanted {

@@ -124,6 +124,7 @@ impl<'a> AccountsBuilder<'a> {
             nodes: NodeScope::All,
             default_node: None,
             strict: false,
+            resync: None,
             label: None,
             slow: SlowPolicy::default(),
             event_age: None,

@@ -136,7 +136,6 @@ fn wrong_values_and_unenforced_restrictions_are_errors_of_one_report() {
 #[test]
 fn what_has_no_effect_is_noticed() {
     let rows = [
-        "resync = yes",
         "command_output = output",
         "rate = 5",
         "flush = 5ms",

@@ -49,6 +49,8 @@ pub enum SessionEffect {
     },
     /// It wants other classes now.
     Interest(ClassSet),
+    /// It came while this node was away: the node shall tell it everything it has.
+    Replay(NodeId),
     /// Write what is left, then close.
     Close(EndReason),
     /// A security event is due.

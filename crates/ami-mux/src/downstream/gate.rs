@@ -32,6 +32,8 @@ pub(super) enum News {
     Up,
     /// It has booted.
     Booted,
+    /// What was missed of it has been told.
+    Resynced,
     /// Its event lane is lost.
     Down,
 }

@@ -12,10 +12,13 @@ use ami_proto::{
     Action, Challenge, ClassSet, ClientActionId, EventMask, ResponseBuilder, parse_event_mask,
 };
 use bytes::Bytes;
+use smallvec::SmallVec;
 
 use super::effect::{EndReason, LoginFault, SessionEffect, SessionNote};
 use super::session::{Login, Phase, Session};
 use super::surroundings::Surroundings;
+use crate::directory::Directory;
+use crate::ids::NodeId;
 use crate::view::View;
 
 /// How long Asterisk makes a failed login wait.
@@ -223,7 +226,9 @@ impl Session {
             variables: account.variable_headers().collect(),
             no_variables: Arc::from([]),
             own_filters: None,
-            told_booted: smallvec::SmallVec::new(),
+            told_booted: SmallVec::new(),
+            since: now,
+            missing: away(&view, &surroundings.directory()),
             interest: account.read.intersection(asked),
             label: several.then_some(label),
             view,
@@ -250,6 +255,16 @@ impl Session {
             reason,
         });
     }
+}
+
+/// Nodes of the view that are not there.
+fn away(view: &View, directory: &Directory) -> SmallVec<[NodeId; 2]> {
+    let is_away = |node: &NodeId| {
+        directory
+            .entry(*node)
+            .is_some_and(|entry| !entry.status.is_up() || !entry.status.settled)
+    };
+    view.nodes().iter().copied().filter(is_away).collect()
 }
 
 /// Whether the account named allows one session only, and has it.

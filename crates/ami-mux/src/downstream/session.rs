@@ -44,6 +44,10 @@ pub(super) struct Login {
     pub(super) own_filters: Option<Box<EventFilters>>,
     /// Nodes whose FullyBooted was given or not wanted, each with the moment when the node said it.
     pub(super) told_booted: SmallVec<[(NodeId, Instant); 2]>,
+    /// When it began.
+    pub(super) since: Instant,
+    /// Nodes that were away at the login, and have not told since what they have.
+    pub(super) missing: SmallVec<[NodeId; 2]>,
 }
 
 impl Login {
@@ -222,6 +226,9 @@ impl Session {
             Mail::NodeUp(node) => self.admit(Held::News(node, News::Up), surroundings, now),
             Mail::NodeBooted(node) => {
                 self.admit(Held::News(node, News::Booted), surroundings, now);
+            }
+            Mail::Resynced(node) => {
+                self.admit(Held::News(node, News::Resynced), surroundings, now);
             }
             // A session of this node alone ends, and does not wait with it.
             Mail::NodeDown(node) if self.only_node().is_some() => {
@@ -459,6 +466,7 @@ impl Session {
             Held::Event(event) => self.give_event(event),
             Held::Security(_, event) => self.give_security(event),
             Held::News(node, News::Up) => self.on_node_up(*node, surroundings),
+            Held::News(node, News::Resynced) => self.on_resynced(*node),
             Held::News(node, News::Booted) => self.on_node_booted(*node, surroundings, now),
             Held::News(node, News::Down) => self.on_node_down(*node, surroundings, now),
         }
@@ -470,6 +478,10 @@ impl Session {
         };
         if !login.view.contains(event.node()) || !event.visible_to(login.interest) {
             self.note(SessionNote::EventDiscarded);
+            return;
+        }
+        let before = event.was_heard_before(login.since);
+        if before || (event.is_made_up() && !login.takes_made_up(event.node())) {
             return;
         }
         let of_the_cluster = event.is_shutdown() && login.view.single().is_none();

@@ -71,6 +71,10 @@ impl Channels {
         self.at(place)
     }
 
+    pub(super) fn by_uniqueid(&self, uniqueid: &[u8]) -> Option<&Channel> {
+        self.at(self.place_of(uniqueid)?)
+    }
+
     pub(super) fn has_linkedid(&self, linkedid: &[u8]) -> bool {
         self.linked.contains_key(linkedid)
             || self
@@ -129,6 +133,11 @@ impl Channels {
         else {
             return;
         };
+        self.set_name(uniqueid, name);
+    }
+
+    /// Gives the channel another name, if it is known.
+    pub(super) fn set_name(&mut self, uniqueid: &[u8], name: &[u8]) {
         let known = self.place_of(uniqueid).and_then(|place| self.at(place));
         if let Some(renamed) = known.and_then(|channel| channel.snapshot.renamed(name)) {
             self.refresh(renamed);

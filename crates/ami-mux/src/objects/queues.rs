@@ -89,6 +89,10 @@ impl Queues {
         }
     }
 
+    pub(super) fn member(&self, queue: &[u8], interface: &[u8]) -> Option<&Member> {
+        self.by_name.get(queue)?.members.get(interface)
+    }
+
     pub(super) fn members(&self) -> impl Iterator<Item = &Member> {
         self.by_name
             .values()

@@ -82,6 +82,16 @@ pub enum NodeNote {
         /// From its writing to its end, when it was written.
         after: Option<Duration>,
     },
+    /// What the node has is known; so many events told its viewers what they had missed.
+    Surveyed {
+        /// How many.
+        missed: usize,
+    },
+    /// What the node has is not known.
+    SurveyFailed {
+        /// Why.
+        reason: String,
+    },
     /// The node raised an event.
     EventReceived,
 }

@@ -37,20 +37,21 @@ impl<R: Clone> Node<R> {
         if !self.settings.own_security_events && self.is_about_our_account(frame) {
             return;
         }
-        self.observe(frame, name);
         let bytes = self.restored(frame);
         let bytes = self
             .stamp
             .and_then(|now| timestamp(&bytes, now))
             .unwrap_or(bytes);
         let name = Arc::clone(&self.settings.name);
-        self.publish_event(NodeEvent::new(self.settings.id, name, frame, bytes));
+        let event = NodeEvent::new(self.settings.id, name, frame, bytes);
+        self.pass_event(event, frame, now);
     }
 
-    fn observe(&mut self, frame: &Frame, name: &[u8]) {
+    /// Takes in what the event says of what the node has.
+    pub(super) fn observe(&self, frame: &Frame) {
         if let Some(objects) = &self.settings.objects {
             objects.write().observe(frame);
-            if name == b"Newchannel" {
+            if frame.event_name() == Some(b"Newchannel") {
                 objects.channel_came();
             }
         }

@@ -13,6 +13,7 @@ use super::effect::NodeNote;
 use super::lane::LaneRole;
 use super::node::Node;
 use super::pending::Internal;
+use super::survey::list_name;
 use crate::ids::LaneId;
 
 /// Where the inquiry stands.
@@ -39,6 +40,11 @@ impl Inquiry {
     /// The node loaded or unloaded something.
     pub(super) fn commands_changed(&mut self) {
         self.commands_due = true;
+    }
+
+    /// Whether the node's actions are yet to be learned since the connect, or a change.
+    pub(super) fn asks_for_commands(&self) -> bool {
+        self.commands_due || self.asking == Some(Internal::ListCommands)
     }
 
     /// The lane of the open question is gone: ask again.
@@ -73,6 +79,7 @@ impl Internal {
             Self::Ping => "Ping",
             Self::ListCommands => "ListCommands",
             Self::AccountLimits => "GetConfig",
+            Self::Survey(place) => list_name(place),
         }
     }
 }
@@ -109,7 +116,11 @@ impl<R: Clone> Node<R> {
         self.inquiry.lane = Some(id);
         match question {
             Internal::AccountLimits => self.inquiry.limits_due = false,
-            Internal::Challenge | Internal::Login | Internal::Ping | Internal::ListCommands => {
+            Internal::Challenge
+            | Internal::Login
+            | Internal::Ping
+            | Internal::ListCommands
+            | Internal::Survey(_) => {
                 self.inquiry.commands_due = false;
             }
         }
@@ -126,6 +137,7 @@ impl<R: Clone> Node<R> {
             self.status.learned = Arc::new(LearnedActions::parse(lines));
             self.publish_status();
         }
+        self.survey(now);
         self.inquire(now);
     }
 

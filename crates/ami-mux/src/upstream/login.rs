@@ -4,6 +4,7 @@
 
 use std::time::Instant;
 
+use ami_access::{ListForm, builtin};
 use ami_proto::banner::take_greeting;
 use ami_proto::challenge::md5_key;
 use ami_proto::rewrite::upstream_action;
@@ -128,7 +129,7 @@ impl<R: Clone> Node<R> {
             lane: id,
             owner: Owner::Internal(internal),
             awaiting: Awaiting::Response,
-            list: ami_access::ListForm::No,
+            list: list_form(&action),
             starts_at,
             written: now,
             deadline,
@@ -151,7 +152,9 @@ impl<R: Clone> Node<R> {
         match internal {
             Internal::Challenge | Internal::Login => super::NodeSettings::LOGIN_DEADLINE,
             Internal::Ping => self.settings.keepalive_deadline,
-            Internal::ListCommands | Internal::AccountLimits => self.settings.action_deadline,
+            Internal::ListCommands | Internal::AccountLimits | Internal::Survey(_) => {
+                self.settings.action_deadline
+            }
         }
     }
 
@@ -212,6 +215,7 @@ impl<R: Clone> Node<R> {
             Some(LaneRole::Event) => self.node_up(now),
             Some(LaneRole::Action | LaneRole::Blocking) => {
                 self.action_attempt = 0;
+                self.survey(now);
                 self.inquire(now);
             }
             None => {}
@@ -226,6 +230,7 @@ impl<R: Clone> Node<R> {
         self.status.state = NodeState::Booting;
         self.status.reason = "logged in".into();
         self.inquiry.begin();
+        self.begin_survey(now);
         self.publish_status();
         let version = self
             .status
@@ -237,6 +242,13 @@ impl<R: Clone> Node<R> {
         self.effects
             .push_back(super::NodeEffect::Broadcast(Mail::NodeUp(id)));
         self.keep_minimum(now);
+        self.survey(now);
         self.inquire(now);
     }
+}
+
+/// How the answer to an action of amiplex's own ends.
+fn list_form(action: &Action) -> ListForm {
+    let spec = action.name().and_then(builtin);
+    spec.map_or(ListForm::No, |spec| spec.list)
 }

@@ -73,6 +73,7 @@ impl<R: Clone> Node<R> {
                 self.note(NodeNote::LaneLost {
                     reason: reason.to_owned(),
                 });
+                self.survey.lane_lost(lane.id);
                 if self.inquiry.lane == Some(lane.id) {
                     self.inquiry.lane_lost();
                 }
@@ -81,6 +82,7 @@ impl<R: Clone> Node<R> {
                 }
                 if self.status.is_up() {
                     self.keep_minimum(now);
+                    self.survey(now);
                     self.dispatch(now);
                 }
             }
@@ -90,6 +92,7 @@ impl<R: Clone> Node<R> {
     /// The event lane is lost: the node is away for its viewers, and nothing new goes to it.
     fn node_down(&mut self, reason: &str, now: Instant) {
         let was_up = self.status.is_up();
+        self.end_survey();
         self.status.state = NodeState::Down;
         self.status.reason = reason.into();
         self.status.booted = None;

@@ -20,6 +20,7 @@ use super::pending::{Client, Owner, PendingTable};
 use super::queue::{FairQueue, Unbound};
 use super::settings::NodeSettings;
 use super::submission::Submission;
+use super::survey::Survey;
 use crate::directory::NodeStatus;
 use crate::event::NodeEvent;
 use crate::ids::{LaneId, SessionId};
@@ -37,6 +38,7 @@ pub struct Node<R> {
     pub(super) queue: FairQueue<R>,
     pub(super) status: NodeStatus,
     pub(super) inquiry: Inquiry,
+    pub(super) survey: Survey,
     pub(super) event_attempt: u32,
     pub(super) action_attempt: u32,
     /// The lane that takes no quick actions until a slow one has had it.
@@ -60,6 +62,7 @@ impl<R: Clone> Node<R> {
             queue: FairQueue::new(),
             status: NodeStatus::initial(),
             inquiry: Inquiry::default(),
+            survey: Survey::default(),
             event_attempt: 0,
             action_attempt: 0,
             reserved: None,

@@ -54,6 +54,8 @@ pub(super) enum Internal {
     ListCommands,
     /// Learns what the upstream account may do.
     AccountLimits,
+    /// Learns what the node has, from the list of that place.
+    Survey(usize),
 }
 
 /// What must come next.

@@ -47,6 +47,9 @@ impl<R: Clone> Node<R> {
             None if on_event_lane => self.on_event(frame, now),
             None => self.note(NodeNote::ForeignId),
         }
+        if self.survey.is_waiting() {
+            self.survey(now);
+        }
         if self.queue.len() > 0 {
             self.dispatch(now);
         }
@@ -103,6 +106,10 @@ impl<R: Clone> Node<R> {
         };
         if pending.expired {
             self.note(NodeNote::LateAnswer);
+            return;
+        }
+        if matches!(pending.owner, Owner::Internal(Internal::Survey(_))) {
+            self.on_surveyed(frame);
             return;
         }
         if let Owner::Client(client) = &pending.owner {
@@ -188,6 +195,7 @@ impl<R: Clone> Node<R> {
             Internal::Ping => {}
             Internal::ListCommands => self.on_commands_listed(frame, now),
             Internal::AccountLimits => self.on_account_limits(frame, now),
+            Internal::Survey(place) => self.on_survey_end(place, frame, now),
         }
     }
 }

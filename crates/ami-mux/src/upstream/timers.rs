@@ -26,6 +26,8 @@ impl<R: Clone> Node<R> {
             objects.doubt_calls();
         }
         self.close_idle_lanes(now);
+        self.survey_timeout(now);
+        self.survey(now);
         self.inquire(now);
         self.ping_idle_lanes(now);
         self.arm(now + self.settings.keepalive_interval);

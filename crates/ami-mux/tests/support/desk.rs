@@ -34,6 +34,7 @@ pub(crate) struct Desk {
     pub(crate) closed: bool,
     /// Security events that are due, each with what the client had been told when it became so.
     pub(crate) reports: Vec<(SecurityReport, String)>,
+    pub(crate) replays: Vec<NodeId>,
     /// What the client has sent and the session has not taken.
     unread: BytesMut,
     written: String,
@@ -88,6 +89,7 @@ impl Desk {
             submitted: Vec::new(),
             closed: false,
             reports: Vec::new(),
+            replays: Vec::new(),
             unread: BytesMut::new(),
             written: String::new(),
             world,
@@ -116,6 +118,7 @@ impl Desk {
                     let heard = self.written.replace("\r\n", "|");
                     self.reports.push((*report, heard));
                 }
+                SessionEffect::Replay(node) => self.replays.push(node),
                 SessionEffect::LoggedIn { .. }
                 | SessionEffect::Interest(_)
                 | SessionEffect::Note(_) => {}

@@ -396,7 +396,14 @@ fn own_answer(action: &Action, answers_pings: bool, answers_questions: bool) -> 
         Some(format!(
             "Response: Success\r\nActionID: {id}\r\nMessage: Authentication accepted\r\n\r\n"
         ))
-    } else if (name.is("ListCommands") && answers_questions) || (name.is("Ping") && answers_pings) {
+    } else if name.is("ListCommands") && answers_questions {
+        let lists = ["BridgeList", "CoreShowChannels", "QueueStatus", "Agents"];
+        let lines = lists.map(|list| format!("{list}: x (Priv: <none>)\r\n"));
+        Some(format!(
+            "Response: Success\r\nActionID: {id}\r\n{}\r\n",
+            lines.concat()
+        ))
+    } else if name.is("Ping") && answers_pings {
         Some(format!(
             "Response: Success\r\nActionID: {id}\r\nPing: Pong\r\n\r\n"
         ))

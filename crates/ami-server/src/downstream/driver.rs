@@ -74,6 +74,8 @@ struct Driver {
     outbound: Outbound,
     /// Actions that their node's queue had no room for, in order.
     unsent: VecDeque<(NodeId, Box<Submission<()>>)>,
+    /// Nodes that are to tell this session what they have, and had no room for the word yet.
+    replays: Vec<NodeId>,
     event_age: Duration,
     reply_bytes: usize,
     closing: Option<CloseReason>,
@@ -134,6 +136,7 @@ impl Driver {
             backlog: Backlog::default(),
             outbound: Outbound::default(),
             unsent: VecDeque::new(),
+            replays: Vec::new(),
             event_age: outbound.event_age,
             reply_bytes: outbound.reply_bytes,
             closing: None,
@@ -301,18 +304,39 @@ impl Driver {
                     let security = &self.world.security;
                     security.report(*report, &mut self.origin, stamped, now.into_std());
                 }
+                SessionEffect::Replay(node) => self.replays.push(node),
                 SessionEffect::Close(reason) => {
                     self.closing.get_or_insert_with(|| close_reason(reason));
                 }
                 SessionEffect::Note(note) => self.journal.note(note),
             }
         }
+        self.ask_for_replays();
         let events =
             self.outbound.event_bytes() + self.session.held_event_bytes() + self.backlog.events;
         self.journal
             .waiting(events + self.outbound.reply_bytes() + self.backlog.replies);
         self.inbox
             .set_drained(events, self.outbound.reply_bytes() + self.backlog.replies);
+    }
+
+    fn ask_for_replays(&mut self) {
+        let Self {
+            replays,
+            world,
+            inbox,
+            ..
+        } = self;
+        replays.retain(|node| {
+            let Some(handle) = world.cluster.node(*node) else {
+                return false;
+            };
+            let command = NodeCommand::Replay(Arc::clone(inbox));
+            matches!(
+                handle.commands.try_send(command),
+                Err(TrySendError::Full(_))
+            )
+        });
     }
 
     fn submit(&mut self, node: NodeId, submission: Box<Submission<()>>) {

@@ -133,6 +133,7 @@ impl NodeDriver {
         for command in commands {
             match command {
                 NodeCommand::Submit(submission) => self.machine.submit(*submission, now),
+                NodeCommand::Replay(inbox) => self.machine.replay(&inbox),
                 NodeCommand::SessionGone(session) => self.machine.session_gone(session),
             }
         }

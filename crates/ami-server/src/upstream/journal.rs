@@ -55,6 +55,12 @@ impl Journal {
                 self.meters
                     .action_done(action.unwrap_or(OTHER_ACTION), outcome(end), after);
             }
+            NodeNote::Surveyed { missed } => {
+                tracing::info!(node, missed, "what the node has is known");
+            }
+            NodeNote::SurveyFailed { reason } => {
+                tracing::warn!(node, reason, "what the node has is not known");
+            }
             NodeNote::EventReceived => self.meters.event_received(),
         }
     }

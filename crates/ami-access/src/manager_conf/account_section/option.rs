@@ -21,8 +21,7 @@ const UNENFORCED_RESTRICTIONS: [&str; 6] = [
 ];
 
 /// Options of amiplex that have no effect yet and restrict nothing.
-const WITHOUT_EFFECT: [&str; 7] = [
-    "resync",
+const WITHOUT_EFFECT: [&str; 6] = [
     "command_output",
     "rate",
     "flush",
@@ -139,6 +138,7 @@ fn own(account: &mut Account, name: &str, value: &str, at: &Place, report: &mut 
     let accepted = match name {
         "nodes" => nodes(account, value),
         "default_node" => text(&mut account.default_node, value),
+        "resync" => set_some(&mut account.resync, Some(value::is_true(value))),
         "strict" => {
             account.strict = value::is_true(value);
             Some(())

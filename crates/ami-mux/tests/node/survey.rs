@@ -1,0 +1,247 @@
+//! What a node has is asked of it after each connect, and told to those who missed it.
+
+use std::time::Duration;
+
+use ami_mux::{LaneRole, Mail, NodeNote, SharedObjects};
+
+use crate::rig::{FULLY_BOOTED, Rig, settings, wire_id};
+
+/// A node with channels `u0` to `u<count>`, surveyed.
+struct Surveyed {
+    rig: Rig,
+    objects: SharedObjects,
+}
+
+fn channel(number: u32) -> String {
+    format!("Channel: PJSIP/{number}|ChannelState: 6|Uniqueid: u{number}|Linkedid: u{number}")
+}
+
+impl Surveyed {
+    /// Up, with the first list asked.
+    fn connected() -> Self {
+        let objects = SharedObjects::default();
+        let mut settings = settings();
+        settings.objects = Some(objects.clone());
+        let mut rig = Rig::new(settings);
+        rig.connect_all();
+        let event = rig.event_lane();
+        rig.says(event, FULLY_BOOTED);
+        rig.connect_all();
+        rig.broadcast.clear();
+        Self { rig, objects }
+    }
+
+    /// Answers the list that is asked, by name.
+    fn lists(&mut self, name: &str, items: &[String]) {
+        let lane = self.rig.lanes(LaneRole::Action)[0];
+        let asked = self.rig.take(lane);
+        assert!(
+            asked.name().is_some_and(|own| own.is(name)),
+            "{asked:?}, not {name}"
+        );
+        let id = wire_id(&asked);
+        let start = format!("Response: Success|ActionID: {id}|EventList: start");
+        self.rig.says(lane, &start);
+        for item in items {
+            let (event, rest) = item.split_once('|').expect("headers");
+            self.rig
+                .says(lane, &format!("{event}|ActionID: {id}|{rest}"));
+        }
+        let end = format!(
+            "Event: {name}Complete|ActionID: {id}|EventList: Complete|ListItems: {}",
+            items.len()
+        );
+        self.rig.says(lane, &end);
+    }
+
+    /// Answers all lists: the node has the channels of these numbers, and nothing else.
+    fn has(&mut self, channels: &[u32]) {
+        let items: Vec<String> = channels
+            .iter()
+            .map(|number| format!("Event: CoreShowChannel|{}|BridgeId: ", channel(*number)))
+            .collect();
+        self.lists("BridgeList", &[]);
+        self.lists("CoreShowChannels", &items);
+        // Conferences are no action of this node, and not asked for.
+        for rest in ["QueueStatus", "Agents"] {
+            self.lists(rest, &[]);
+        }
+    }
+
+    fn happens(&mut self, event: &str, number: u32) {
+        let lane = self.rig.event_lane();
+        self.rig.says(
+            lane,
+            &format!("Event: {event}|Privilege: call,all|{}", channel(number)),
+        );
+    }
+
+    /// Names and Uniqueids of the events told since, with a mark on those that were made up.
+    fn told(&mut self) -> Vec<String> {
+        let brief = |text: String| {
+            let value = |name: &str| {
+                let line = text.lines().find_map(|line| line.strip_prefix(name));
+                line.unwrap_or_default().to_owned()
+            };
+            let mark = if text.contains("\r\nResync: yes\r\n") {
+                "+"
+            } else {
+                ""
+            };
+            format!("{mark}{} {}", value("Event: "), value("Uniqueid: "))
+        };
+        self.rig.events().into_iter().map(brief).collect()
+    }
+
+    fn reconnects(&mut self) {
+        let lane = self.rig.event_lane();
+        self.rig.lose(lane);
+        self.rig.connect_all();
+    }
+}
+
+#[test]
+fn events_wait_until_what_was_there_has_been_told() {
+    let mut node = Surveyed::connected();
+    node.happens("Newchannel", 2);
+    node.happens("Hangup", 1);
+    assert!(node.told().is_empty());
+    node.has(&[3]);
+    assert_eq!(
+        node.told(),
+        [
+            "+Newchannel u1",
+            "+Newchannel u3",
+            "Newchannel u2",
+            "Hangup u1"
+        ]
+    );
+    let objects = node.objects.read();
+    assert!(objects.channel(b"u1").is_none() && objects.channel(b"PJSIP/2").is_some());
+    assert_eq!(objects.channel_count(), 2);
+}
+
+#[test]
+fn what_was_missed_is_told_after_a_reconnect_and_nothing_else() {
+    let mut node = Surveyed::connected();
+    node.has(&[1, 2]);
+    node.told();
+    node.reconnects();
+    node.has(&[2, 3]);
+    assert_eq!(node.told(), ["+Hangup u1", "+Newchannel u3"]);
+    node.happens("Hangup", 3);
+    assert_eq!(node.told(), ["Hangup u3"]);
+}
+
+#[test]
+fn who_came_meanwhile_is_told_everything_at_the_end() {
+    let mut node = Surveyed::connected();
+    node.has(&[1, 2]);
+    node.told();
+    node.reconnects();
+    assert!(
+        !node
+            .rig
+            .broadcast
+            .iter()
+            .any(|mail| matches!(mail, Mail::Resynced(_)))
+    );
+    node.has(&[2, 3]);
+    assert!(
+        node.rig
+            .broadcast
+            .iter()
+            .any(|mail| matches!(mail, Mail::Resynced(_)))
+    );
+    node.rig.node.replay(&77);
+    node.rig.pump();
+    let replayed: Vec<&Mail> = node
+        .rig
+        .mail
+        .iter()
+        .filter(|(to, _)| *to == 77)
+        .map(|(_, mail)| mail)
+        .collect();
+    assert_eq!(replayed.len(), 2);
+    let made_up = |mail: &&Mail| matches!(mail, Mail::Event(event) if event.is_made_up());
+    assert!(replayed.iter().all(made_up));
+}
+
+#[test]
+fn many_missed_events_are_told_bit_by_bit_and_keep_their_place() {
+    let mut node = Surveyed::connected();
+    let channels: Vec<u32> = (0..600).collect();
+    node.has(&channels);
+    node.happens("Hangup", 7);
+    let first = node.told();
+    assert!(first.len() < 600 && first.iter().all(|event| event.starts_with("+Newchannel")));
+    node.rig.wait(Duration::from_millis(10));
+    let rest = node.told();
+    assert_eq!(first.len() + rest.len(), 601);
+    assert_eq!(rest.last().map(String::as_str), Some("Hangup u7"));
+}
+
+#[test]
+fn a_node_that_does_not_list_its_channels_has_none_that_are_known() {
+    let mut node = Surveyed::connected();
+    node.has(&[1]);
+    node.reconnects();
+    node.told();
+    node.lists("BridgeList", &[]);
+    let lane = node.rig.lanes(LaneRole::Action)[0];
+    let id = wire_id(&node.rig.take(lane));
+    node.happens("Newchannel", 2);
+    node.rig.says(
+        lane,
+        &format!("Response: Error|ActionID: {id}|Message: Permission denied"),
+    );
+    assert_eq!(node.told(), ["Newchannel u2"]);
+    assert!(node.objects.read().channel(b"u1").is_none());
+    let failed = |note: &NodeNote| matches!(note, NodeNote::SurveyFailed { .. });
+    assert!(node.rig.notes.iter().any(failed));
+}
+
+#[test]
+fn lists_that_take_too_long_hold_nothing_up_for_ever() {
+    let mut node = Surveyed::connected();
+    node.happens("Newchannel", 2);
+    node.rig.wait(Duration::from_secs(9));
+    assert!(node.told().is_empty());
+    node.rig.wait(Duration::from_secs(1));
+    assert_eq!(node.told(), ["Newchannel u2"]);
+}
+
+#[test]
+fn lists_whose_lane_is_lost_are_taken_anew() {
+    let mut node = Surveyed::connected();
+    node.lists("BridgeList", &[]);
+    let lane = node.rig.lanes(LaneRole::Action)[0];
+    node.rig.lose(lane);
+    node.rig.connect_all();
+    node.has(&[1]);
+    assert_eq!(node.told(), ["+Newchannel u1"]);
+}
+
+#[test]
+fn events_that_waited_are_told_when_the_node_goes() {
+    let mut node = Surveyed::connected();
+    node.happens("Newchannel", 2);
+    let lane = node.rig.event_lane();
+    node.rig.lose(lane);
+    assert_eq!(node.told(), ["Newchannel u2"]);
+}
+
+#[test]
+fn lists_are_asked_beside_the_actions_of_clients() {
+    let mut node = Surveyed::connected();
+    node.rig.submit(1, "Action: Getvar|Variable: v");
+    node.happens("Newchannel", 2);
+    let lane = node.rig.lanes(LaneRole::Action)[0];
+    let bridges = node.rig.take(lane);
+    assert!(bridges.name().is_some_and(|name| name.is("BridgeList")));
+    // The client's action stays unanswered on the same lane.
+    let id = wire_id(&bridges);
+    node.rig
+        .says(lane, &format!("Response: Error|ActionID: {id}|Message: no"));
+    assert_eq!(node.rig.unanswered(lane), ["v", ""]);
+}
