@@ -10,6 +10,7 @@ mod effect;
 mod gate;
 mod line;
 mod local;
+mod logged_in;
 mod login;
 mod merge;
 mod node_loss;

@@ -15,7 +15,8 @@ use bytes::Bytes;
 use smallvec::SmallVec;
 
 use super::effect::{EndReason, LoginFault, SessionEffect, SessionNote};
-use super::session::{Login, Phase, Session};
+use super::logged_in::Login;
+use super::session::{Phase, Session};
 use super::surroundings::Surroundings;
 use crate::directory::Directory;
 use crate::ids::NodeId;

@@ -10,8 +10,9 @@ use ami_proto::rewrite::label;
 use ami_proto::{Class, ClassSet, EventBuilder};
 
 use super::effect::{EndReason, SessionEffect};
+use super::logged_in::Login;
 use super::own_event::own_event;
-use super::session::{Login, Phase, Session};
+use super::session::{Phase, Session};
 use super::surroundings::Surroundings;
 use crate::ids::NodeId;
 

@@ -4,7 +4,8 @@
 //! everything. Accounts can say whether they want it; by default sessions of several nodes do.
 
 use super::effect::SessionEffect;
-use super::session::{Login, Phase, Session};
+use super::logged_in::Login;
+use super::session::{Phase, Session};
 use crate::ids::NodeId;
 
 impl Login {

@@ -7,7 +7,8 @@ use ami_access::{Account, Denied, Refusal, account_of};
 use ami_proto::{Action, ActionName};
 
 use super::effect::{LoginFault, SessionEffect, SessionNote};
-use super::session::{Login, Phase, Session};
+use super::logged_in::Login;
+use super::session::{Phase, Session};
 use super::surroundings::Surroundings;
 use crate::ids::NodeId;
 use crate::security::{Audience, SecurityEvent, SecurityMatter, SecurityReport};

@@ -8,16 +8,17 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Instant;
 
-use ami_access::{EventFilters, OnNodeLoss, Principal};
+use ami_access::{OnNodeLoss, Principal};
 use ami_proto::banner::greeting;
-use ami_proto::{ActionDecoder, AmiVersion, ClassSet, Slices};
+use ami_proto::{ActionDecoder, AmiVersion, Slices};
 use bytes::{Bytes, BytesMut};
-use smallvec::{SmallVec, smallvec};
+use smallvec::smallvec;
 
 use super::effect::{EndReason, SessionEffect, SessionNote};
 use super::gate::{EventGate, Held, News};
 use super::line::{Part, Work, WorkLine};
 use super::local::Waiting;
+use super::logged_in::Login;
 use super::login::Refusing;
 use super::merge::Merge;
 use super::settings::{SessionSettings, SessionStart};
@@ -25,46 +26,6 @@ use super::surroundings::Surroundings;
 use crate::ids::{ActionSeq, NodeId};
 use crate::mail::Mail;
 use crate::upstream::Submission;
-use crate::view::View;
-
-/// What is known of a session that is logged in.
-#[derive(Debug)]
-pub(super) struct Login {
-    pub(super) principal: Principal,
-    pub(super) view: View,
-    /// What the client asked for, within what it may read.
-    pub(super) interest: ClassSet,
-    pub(super) label: Option<Arc<str>>,
-    /// Headers that choose a node, and so do not go up; none on a session of one node.
-    pub(super) strip: Arc<[String]>,
-    /// The account's variables, for its Originates.
-    pub(super) variables: Arc<[String]>,
-    pub(super) no_variables: Arc<[String]>,
-    /// The account's filters and those of the Filter action, once there are any.
-    pub(super) own_filters: Option<Box<EventFilters>>,
-    /// Nodes whose FullyBooted was given or not wanted, each with the moment when the node said it.
-    pub(super) told_booted: SmallVec<[(NodeId, Instant); 2]>,
-    /// When it began.
-    pub(super) since: Instant,
-    /// Nodes that were away at the login, and have not told since what they have.
-    pub(super) missing: SmallVec<[NodeId; 2]>,
-}
-
-impl Login {
-    /// The filters in force.
-    pub(super) fn filters(&self) -> &EventFilters {
-        self.own_filters
-            .as_deref()
-            .unwrap_or(&self.principal.account().event_filters)
-    }
-
-    /// The same, to be added to for this session alone.
-    pub(super) fn own_filters(&mut self) -> &mut EventFilters {
-        let account = self.principal.account();
-        self.own_filters
-            .get_or_insert_with(|| Box::new(account.event_filters.clone()))
-    }
-}
 
 /// Where a session is in its life.
 #[derive(Debug)]

@@ -8,7 +8,7 @@ use ami_proto::{ClassSet, ClientActionId, ResponseBuilder};
 use bytes::Bytes;
 
 use crate::directory::Directory;
-use crate::downstream::session::Login;
+use crate::downstream::logged_in::Login;
 
 /// One line per permitted action, in alphabetical order. A node that has not been asked yet is spoken for by the
 /// built-in table.
