@@ -112,3 +112,29 @@ fn replies_have_a_budget_of_their_own() {
     inbox.post(&reply(101));
     assert_eq!(inbox.drain().closed, Some(CloseReason::SlowConsumer));
 }
+
+fn security_event(size: usize) -> Mail {
+    let bytes = Bytes::from(vec![b'x'; size]);
+    let audience = ami_mux::Audience::of_account(&[NodeId(0)]);
+    Mail::Security(Arc::new(SecurityEvent::new(bytes, audience)))
+}
+
+#[test]
+fn security_events_count_like_those_of_nodes() {
+    let dropping = inbox(1000, SlowPolicy::DropOldest);
+    for _ in 0..3 {
+        dropping.post(&security_event(400));
+    }
+    let drained = dropping.drain();
+    assert_eq!((drained.mail.len(), drained.event_bytes), (2, 800));
+    assert_eq!(drained.dropped, 1);
+    let closing = inbox(1000, SlowPolicy::Disconnect);
+    for _ in 0..3 {
+        closing.post(&security_event(400));
+    }
+    assert_eq!(closing.drain().closed, Some(CloseReason::SlowConsumer));
+    let uninterested = inbox(1000, SlowPolicy::Disconnect);
+    uninterested.set_interest(ClassSet::of(ami_proto::Class::Call));
+    uninterested.post(&security_event(1));
+    assert_eq!(uninterested.drain().mail.len(), 0);
+}
