@@ -47,6 +47,8 @@ pub enum ListForm {
 pub enum Irregular {
     /// A second response with the same ActionID may follow the first.
     TwoResponses,
+    /// Up to three responses with the same ActionID.
+    ThreeResponses,
     /// One more blank line follows the response.
     TrailingBlank,
     /// A response without `EventList`, then at most one event with the ActionID, and no completion.

@@ -8,6 +8,8 @@
     reason = "a test fails loudly"
 )]
 
+#[path = "node/irregular.rs"]
+mod irregular;
 #[path = "support/rig.rs"]
 mod rig;
 #[path = "node/survey.rs"]

@@ -16,6 +16,8 @@ pub enum FrameKind {
     Event,
     /// The first line is neither: text that a few old actions write.
     Text,
+    /// An empty line between two messages: a few actions end their answer with one.
+    Blank,
 }
 
 /// The `EventList` header: where a list begins and ends.
@@ -55,6 +57,23 @@ impl Frame {
             kind,
             follows,
         }
+    }
+
+    /// An empty line between two messages.
+    pub(crate) fn blank(bytes: Bytes) -> Self {
+        Self {
+            bytes,
+            index: LineIndex::default(),
+            kind: FrameKind::Blank,
+            follows: false,
+        }
+    }
+
+    /// Whether an empty line belongs to the message and follows it: the text of its last header ends in a line feed of its own, as
+    /// several messages of Asterisk do, and what should have ended the header ends the message.
+    pub fn owes_blank_line(&self) -> bool {
+        let before_end = self.bytes.strip_suffix(b"\r\n");
+        before_end.is_some_and(|rest| rest.ends_with(b"\n") && !rest.ends_with(b"\r\n"))
     }
 
     /// Reads exactly one whole message; `None` if the bytes are less or more than that.

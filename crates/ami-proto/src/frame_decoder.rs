@@ -1,6 +1,6 @@
 //! Reading what a node sends: the hot path. One pass over the bytes, no copy, no allocation for common messages.
 //!
-//! It is lenient where Asterisk is irregular: LF or CRLF ends a line, empty lines between messages are dropped, lines
+//! It is lenient where Asterisk is irregular: LF or CRLF ends a line, empty lines between messages are dropped or told, lines
 //! without colon are kept. The old command form, announced by `Response: Follows` in the first line and nowhere else, is raw text up to
 //! its end marker.
 
@@ -38,6 +38,7 @@ pub enum FrameError {
 pub struct FrameDecoder {
     limits: Limits,
     scan: Scan,
+    blank_lines: bool,
 }
 
 impl FrameDecoder {
@@ -46,7 +47,15 @@ impl FrameDecoder {
         Self {
             limits,
             scan: Scan::default(),
+            blank_lines: false,
         }
+    }
+
+    /// Gives each empty line between messages as a [`FrameKind::Blank`](crate::FrameKind::Blank), instead of dropping it.
+    #[must_use]
+    pub fn with_blank_lines(mut self) -> Self {
+        self.blank_lines = true;
+        self
     }
 
     /// Splits the next message off the front of the buffer; `None` when more bytes are needed.
@@ -56,8 +65,11 @@ impl FrameDecoder {
         if self.scan.index.is_empty() {
             let blank = leading_blank_lines(buf);
             if blank > 0 {
-                buf.advance(blank);
                 self.scan.searched = 0;
+                if self.blank_lines {
+                    return Ok(Some(Frame::blank(first_line(buf))));
+                }
+                buf.advance(blank);
             }
         }
         let found = self.scan.advance(buf, self.limits.headers_max)?;
@@ -101,6 +113,12 @@ fn leading_blank_lines(buf: &[u8]) -> usize {
         rest = after;
     }
     buf.len() - rest.len()
+}
+
+/// The first line, with its end.
+fn first_line(buf: &mut BytesMut) -> Bytes {
+    let length = if buf.starts_with(b"\n") { 1 } else { 2 };
+    buf.split_to(length.min(buf.len())).freeze()
 }
 
 /// How far the message at the front of the buffer has been read.

@@ -267,6 +267,7 @@ impl<R: Clone> Node<R> {
             starts_at,
             written: now,
             deadline: now + own_time,
+            noted: false,
             expired: false,
             by_order: matches!(list, ListForm::Irregular(Irregular::Uncorrelatable)),
         });

@@ -84,7 +84,7 @@ impl Lane {
             id,
             role,
             phase: Phase::Opening,
-            decoder: FrameDecoder::new(Limits::default()),
+            decoder: FrameDecoder::new(Limits::default()).with_blank_lines(),
             written: VecDeque::new(),
             bound: VecDeque::new(),
             bound_had_turn: false,

@@ -133,6 +133,7 @@ impl<R: Clone> Node<R> {
             starts_at,
             written: now,
             deadline,
+            noted: false,
             expired: false,
             by_order: false,
         });

@@ -175,7 +175,7 @@ fn complete_name(list: ListForm) -> Option<&'static str> {
 fn end_bytes<R>(pending: &Pending<R>, client: &Client<R>, failure: Failure, node: &str) -> Bytes {
     match pending.awaiting {
         Awaiting::Response => failure.response(node, client.action_id.as_ref()),
-        Awaiting::ListItems { delivered } => {
+        Awaiting::ListItems { delivered } | Awaiting::ListTail { delivered } => {
             let own_name = format!("{}Complete", client.action_name);
             let list = CancelledList {
                 complete: complete_name(pending.list).unwrap_or(&own_name),
@@ -185,6 +185,6 @@ fn end_bytes<R>(pending: &Pending<R>, client: &Client<R>, failure: Failure, node
             };
             failure.cancelled_list(node, &list)
         }
-        Awaiting::Trailing => Bytes::new(),
+        Awaiting::Trailing { .. } => Bytes::new(),
     }
 }

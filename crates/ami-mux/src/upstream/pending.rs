@@ -65,8 +65,11 @@ pub(super) enum Awaiting {
     Response,
     /// Items until the Complete event.
     ListItems { delivered: u64 },
-    /// An optional last part; the action ends quietly without it.
-    Trailing,
+    /// The same after an error among the items: some handlers still complete their list, some never do. The action ends
+    /// quietly when nothing more comes.
+    ListTail { delivered: u64 },
+    /// So many parts that may come; the action ends quietly without them.
+    Trailing { parts: u8 },
 }
 
 /// One action on a lane.
@@ -80,6 +83,8 @@ pub(super) struct Pending<R> {
     pub(super) starts_at: u64,
     pub(super) written: Instant,
     pub(super) deadline: Instant,
+    /// How the action went is noted already; what may still come does not change it.
+    pub(super) noted: bool,
     /// The owner has been answered; the slot waits for the node's late answer.
     pub(super) expired: bool,
     /// It went up without a wire id and owns its lane: answers are matched by order.

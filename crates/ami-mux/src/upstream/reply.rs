@@ -23,8 +23,8 @@ use crate::mail::PartKind;
 enum Progress {
     /// More is to come.
     Continues(Awaiting),
-    /// One more part may come; without it the action ends quietly.
-    MayContinue,
+    /// More may come; without it the action ends quietly.
+    MayContinue(Awaiting),
     /// This was the last part.
     Final,
 }
@@ -44,6 +44,8 @@ impl<R: Clone> Node<R> {
         };
         match key {
             Some(key) => self.on_answer(key, frame, now),
+            // One that nobody waits for ends nothing.
+            None if frame.kind() == FrameKind::Blank => {}
             None if on_event_lane => self.on_event(frame, now),
             None => self.note(NodeNote::ForeignId),
         }
@@ -65,11 +67,24 @@ impl<R: Clone> Node<R> {
         if let Some(key) = frame.action_id().and_then(|id| self.pending.key_of(id)) {
             return Some(key).filter(of_lane);
         }
-        let head = *self.lanes.get(&lane)?.written.front()?;
-        self.pending
-            .entry(head)
-            .filter(|pending| pending.by_order && pending.lane == lane)
-            .map(|_| head)
+        let lane = self.lanes.get(&lane)?;
+        if frame.kind() == FrameKind::Blank
+            && let Some(key) = lane.written.iter().find(|key| self.may_end_in_blank(**key))
+        {
+            return Some(*key);
+        }
+        let head = *lane.written.front()?;
+        let pending = self.pending.entry(head)?;
+        // Some list handlers forget the ActionID of their items.
+        let nameless_item = frame.kind() == FrameKind::Event
+            && lane.exclusive
+            && matches!(pending.awaiting, Awaiting::ListItems { .. });
+        (pending.by_order || nameless_item).then_some(head)
+    }
+
+    fn may_end_in_blank(&self, key: PendingKey) -> bool {
+        let pending = self.pending.entry(key);
+        pending.is_some_and(|pending| matches!(pending.awaiting, Awaiting::Trailing { .. }))
     }
 
     fn on_answer(&mut self, key: PendingKey, frame: &Frame, now: Instant) {
@@ -85,11 +100,12 @@ impl<R: Clone> Node<R> {
         let kind = part_kind(frame, pending.awaiting, progress);
         match progress {
             Progress::Continues(next) => pending.awaiting = next,
-            Progress::MayContinue => {
-                pending.awaiting = Awaiting::Trailing;
+            Progress::MayContinue(next) => {
+                pending.awaiting = next;
                 pending.deadline = now + NodeSettings::GRACE;
                 let deadline = pending.deadline;
                 self.arm(deadline);
+                self.note_end(key, frame, now);
             }
             Progress::Final => {}
         }
@@ -127,27 +143,42 @@ impl<R: Clone> Node<R> {
         }
     }
 
+    /// Notes how the action went, once.
+    fn note_end(&mut self, key: PendingKey, frame: &Frame, now: Instant) {
+        let Some(pending) = self.pending.entry_mut(key) else {
+            return;
+        };
+        let Owner::Client(client) = &pending.owner else {
+            return;
+        };
+        if pending.noted || pending.expired {
+            return;
+        }
+        let action = client.table_name;
+        let after = Some(now.saturating_duration_since(pending.written));
+        pending.noted = true;
+        let refused = frame.response() == Some(b"Error");
+        if refused {
+            self.async_ids.forget(key);
+        }
+        let end = if refused {
+            ActionEnd::Refused
+        } else {
+            ActionEnd::Answered
+        };
+        self.note(NodeNote::Done { action, end, after });
+    }
+
     fn finish(&mut self, key: PendingKey, frame: &Frame, kind: PartKind, now: Instant) {
+        self.note_end(key, frame, now);
         let Some(pending) = self.pending.remove(key) else {
             return;
         };
         self.off_lane(pending.lane, key, now);
         match &pending.owner {
             Owner::Client(client) if !pending.expired => {
-                if frame.kind() == FrameKind::Response && frame.response() == Some(b"Error") {
-                    self.async_ids.forget(key);
-                }
                 let bytes = for_client(frame, client, &self.settings.name);
                 self.answer(client, bytes, true, kind);
-                let action = client.table_name;
-                let after = Some(now.saturating_duration_since(pending.written));
-                let refused = frame.response() == Some(b"Error");
-                let end = if refused {
-                    ActionEnd::Refused
-                } else {
-                    ActionEnd::Answered
-                };
-                self.note(NodeNote::Done { action, end, after });
             }
             Owner::Client(_) => self.note(NodeNote::LateAnswer),
             Owner::Internal(internal) => {
@@ -202,6 +233,9 @@ impl<R: Clone> Node<R> {
 
 /// The client's own ActionID in place of ours, and the label on what is an item of a list.
 fn for_client<R>(frame: &Frame, client: &Client<R>, node: &str) -> Slices {
+    if frame.kind() == FrameKind::Blank {
+        return smallvec![frame.bytes().clone()];
+    }
     let restored = restore_action_id(frame, client.action_id.as_ref());
     match (&client.label, frame.kind()) {
         (Some(name), FrameKind::Event) => smallvec![label(&join(restored), name, node)],
@@ -211,7 +245,10 @@ fn for_client<R>(frame: &Frame, client: &Client<R>, node: &str) -> Slices {
 
 /// What the message is, for an answer that is put together from several nodes'.
 fn part_kind(frame: &Frame, awaiting: Awaiting, progress: Progress) -> PartKind {
-    let in_list = matches!(awaiting, Awaiting::ListItems { .. });
+    let in_list = matches!(
+        awaiting,
+        Awaiting::ListItems { .. } | Awaiting::ListTail { .. }
+    );
     match (frame.kind(), progress) {
         (FrameKind::Response, Progress::Continues(Awaiting::ListItems { .. })) => {
             PartKind::ListStart
@@ -221,7 +258,7 @@ fn part_kind(frame: &Frame, awaiting: Awaiting, progress: Progress) -> PartKind 
         },
         (FrameKind::Event, Progress::Final) if in_list => PartKind::Complete,
         (FrameKind::Event, _) if in_list => PartKind::Item,
-        (FrameKind::Event | FrameKind::Text, _) => PartKind::Rest,
+        (FrameKind::Event | FrameKind::Text | FrameKind::Blank, _) => PartKind::Rest,
     }
 }
 
@@ -244,12 +281,27 @@ fn completes(list: ListForm, event: &[u8]) -> bool {
 
 fn progress(frame: &Frame, awaiting: Awaiting, list: ListForm, legacy: bool) -> Progress {
     match awaiting {
-        Awaiting::Response if frame.kind() == FrameKind::Text => Progress::Final,
-        Awaiting::Response => after_response(frame, list, legacy),
+        Awaiting::Response => match frame.kind() {
+            FrameKind::Text | FrameKind::Blank => Progress::Final,
+            FrameKind::Response | FrameKind::Event => after_response(frame, list, legacy),
+        },
         Awaiting::ListItems { delivered } => in_list(frame, delivered, list),
-        Awaiting::Trailing => Progress::Final,
+        Awaiting::ListTail { delivered } => match in_list(frame, delivered, list) {
+            Progress::Continues(_) => Progress::MayContinue(Awaiting::ListTail {
+                delivered: delivered + 1,
+            }),
+            ended @ (Progress::MayContinue(_) | Progress::Final) => ended,
+        },
+        Awaiting::Trailing { parts } if parts > 1 => {
+            Progress::MayContinue(Awaiting::Trailing { parts: parts - 1 })
+        }
+        Awaiting::Trailing { .. } if frame.owes_blank_line() => ONE_MORE,
+        Awaiting::Trailing { .. } => Progress::Final,
     }
 }
+
+/// One more part may come.
+const ONE_MORE: Progress = Progress::MayContinue(Awaiting::Trailing { parts: 1 });
 
 fn after_response(frame: &Frame, list: ListForm, legacy: bool) -> Progress {
     if frame.list_marker() == Some(ListMarker::Start) {
@@ -260,8 +312,20 @@ fn after_response(frame: &Frame, list: ListForm, legacy: bool) -> Progress {
         ListForm::List { .. } if legacy && !error => {
             Progress::Continues(Awaiting::ListItems { delivered: 0 })
         }
-        ListForm::Irregular(Irregular::NoCompletion) if !error => Progress::MayContinue,
-        ListForm::Irregular(Irregular::TwoResponses) => Progress::MayContinue,
+        ListForm::Irregular(Irregular::NoCompletion) if !error => ONE_MORE,
+        ListForm::Irregular(Irregular::TwoResponses | Irregular::TrailingBlank) => ONE_MORE,
+        ListForm::Irregular(Irregular::ThreeResponses) => {
+            Progress::MayContinue(Awaiting::Trailing { parts: 2 })
+        }
+        ListForm::No
+        | ListForm::List { .. }
+        | ListForm::ConditionalHangup
+        | ListForm::Irregular(_)
+        | ListForm::Unknown
+            if frame.owes_blank_line() =>
+        {
+            ONE_MORE
+        }
         ListForm::No
         | ListForm::List { .. }
         | ListForm::ConditionalHangup
@@ -271,20 +335,22 @@ fn after_response(frame: &Frame, list: ListForm, legacy: bool) -> Progress {
 }
 
 fn in_list(frame: &Frame, delivered: u64, list: ListForm) -> Progress {
-    if matches!(
+    let completed = matches!(
         frame.list_marker(),
         Some(ListMarker::Complete | ListMarker::Cancelled)
-    ) {
-        return Progress::Final;
+    ) || frame.event_name().is_some_and(|name| completes(list, name));
+    if completed {
+        return if frame.owes_blank_line() {
+            ONE_MORE
+        } else {
+            Progress::Final
+        };
     }
-    if frame.kind() == FrameKind::Response {
-        // An error in the middle of a list: some handlers still send the Complete event, some do not.
-        return Progress::MayContinue;
+    match frame.kind() {
+        FrameKind::Response => Progress::MayContinue(Awaiting::ListTail { delivered }),
+        FrameKind::Blank => Progress::Continues(Awaiting::ListItems { delivered }),
+        FrameKind::Event | FrameKind::Text => Progress::Continues(Awaiting::ListItems {
+            delivered: delivered + 1,
+        }),
     }
-    if frame.event_name().is_some_and(|name| completes(list, name)) {
-        return Progress::Final;
-    }
-    Progress::Continues(Awaiting::ListItems {
-        delivered: delivered + 1,
-    })
 }

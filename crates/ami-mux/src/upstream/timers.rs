@@ -107,7 +107,9 @@ impl<R: Clone> Node<R> {
             (Owner::Internal(_), _) => {
                 self.lose_lane(lane, "the node did not answer amiplex in time", now);
             }
-            (Owner::Client(_), Awaiting::Trailing) => self.end_quietly(key, now),
+            (Owner::Client(_), Awaiting::Trailing { .. } | Awaiting::ListTail { .. }) => {
+                self.end_quietly(key, now);
+            }
             (Owner::Client(_), _) if pending.expired => {
                 self.lose_lane(lane, "an answer is overdue for too long", now);
             }

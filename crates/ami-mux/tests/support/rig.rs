@@ -203,6 +203,12 @@ impl Rig {
         assert!(buffer.is_empty(), "whole messages only");
     }
 
+    /// The node says exactly this on the lane.
+    pub(crate) fn raw(&mut self, id: LaneId, text: &str) {
+        self.feed(id, text);
+        self.pump();
+    }
+
     /// The node says this on the lane; lines are separated by `|`.
     pub(crate) fn says(&mut self, id: LaneId, text: &str) {
         self.feed(id, &(text.replace('|', "\r\n") + "\r\n\r\n"));

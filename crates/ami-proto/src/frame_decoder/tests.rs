@@ -191,3 +191,35 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn blank_lines_between_messages_can_be_told() {
+    let bytes = b"Response: Error\r\nMessage: x\n\r\n\r\nEvent: B\r\n\r\n\nEvent: C\r\nCallStarted: 1\nX: y\r\n\r\n";
+    for chunk in [1, 2, 3, 1000] {
+        let mut decoder = FrameDecoder::new(Limits::default()).with_blank_lines();
+        let (mut buf, mut frames) = (BytesMut::new(), Vec::new());
+        for part in bytes.chunks(chunk) {
+            buf.extend_from_slice(part);
+            while let Some(frame) = decoder.decode(&mut buf).unwrap() {
+                frames.push(frame);
+            }
+        }
+        let kinds: Vec<_> = frames
+            .iter()
+            .map(|frame| (frame.kind(), frame.owes_blank_line()))
+            .collect();
+        let expected = [
+            (FrameKind::Response, true),
+            (FrameKind::Blank, false),
+            (FrameKind::Event, false),
+            (FrameKind::Blank, false),
+            (FrameKind::Event, false),
+        ];
+        assert_eq!(kinds, expected, "{chunk}");
+        let all: Vec<u8> = frames
+            .iter()
+            .flat_map(|frame| frame.bytes().to_vec())
+            .collect();
+        assert_eq!(all, bytes, "{chunk}");
+    }
+}
