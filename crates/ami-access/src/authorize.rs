@@ -12,6 +12,7 @@ use ami_proto::{Action, ActionName, ClassSet};
 use crate::authority::{ActionSpec, Cost, LearnedActions, ListForm, RouteKind, builtin, permits};
 use crate::in_action;
 use crate::login::Principal;
+pub(crate) use cost::{is_set, milliseconds};
 
 /// Longest text of the answer to an unknown action, in bytes, as in Asterisk.
 const UNKNOWN_MESSAGE_BYTES_MAX: usize = 511;

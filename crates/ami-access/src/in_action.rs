@@ -6,6 +6,7 @@
 //! node, the check here is stricter.
 
 mod command;
+mod duration;
 mod function;
 mod originate;
 mod path;
@@ -14,7 +15,7 @@ mod variable;
 use ami_proto::{Action, Class, ClassSet};
 
 use crate::account::Account;
-use crate::authorize::AuthorizeContext;
+use crate::authorize::{AuthorizeContext, is_set};
 
 /// Asterisk's text of a refusal.
 pub(crate) type Text = &'static str;
@@ -28,7 +29,15 @@ pub(crate) fn check(
 ) -> Result<(), Text> {
     let write = account.write;
     match name {
-        "Originate" => originate::check(action, write),
+        "Originate" => {
+            originate::check(action, write)?;
+            if is_set(action, "Async") {
+                Ok(())
+            } else {
+                duration::check_waiting_call(action)
+            }
+        }
+        "PlayDTMF" | "PlayMF" => duration::check_played(action),
         "Getvar" => variable::check_getvar(action, write),
         "Setvar" => variable::check_setvar(action, write),
         "Status" => variable::check_status(action, write),

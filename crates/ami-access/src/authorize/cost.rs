@@ -102,7 +102,7 @@ fn calls_function(action: &Action, header: &str) -> bool {
     action.headers(header).any(|value| value.contains(&b'('))
 }
 
-fn is_set(action: &Action, header: &str) -> bool {
+pub(crate) fn is_set(action: &Action, header: &str) -> bool {
     let value = action
         .header(header)
         .and_then(|value| std::str::from_utf8(value).ok());
@@ -110,7 +110,7 @@ fn is_set(action: &Action, header: &str) -> bool {
 }
 
 /// The number at the start of a header, as the handlers read it; negative counts as zero.
-fn milliseconds(action: &Action, header: &str) -> Option<Duration> {
+pub(crate) fn milliseconds(action: &Action, header: &str) -> Option<Duration> {
     let value = action.header(header)?;
     if value.starts_with(b"-") {
         return Some(Duration::ZERO);
