@@ -343,3 +343,24 @@ fn a_node_that_says_nothing_does_not_hold_up_what_follows() {
     desk.part(1, seqs[1], complete, PartKind::Complete);
     assert_eq!(desk.heard(), "");
 }
+
+#[test]
+fn what_comes_while_amiplex_stops_is_refused_in_asterisks_words() {
+    let mut desk = Desk::logged_in("a");
+    desk.says("Action: Setvar|Node: pbx1|ActionID: 1|Variable: A|Value: 1");
+    let seq = desk.submitted[0].1.seq;
+    desk.wrote(0, seq);
+    desk.drain();
+    desk.says("Action: Ping|ActionID: 2||Action: Nonsense|ActionID: 3||ActionID: 4");
+    assert_eq!(desk.heard(), "", "in its turn");
+    desk.answer(0, seq, "Response: Success|ActionID: 1");
+    assert_eq!(
+        desk.heard(),
+        "Response: Success|ActionID: 1||\
+         Response: Error|ActionID: 2|Message: Asterisk is shutting down||\
+         Response: Error|ActionID: 3|Message: Asterisk is shutting down||\
+         Response: Error|ActionID: 4|Message: Missing action in request||"
+    );
+    assert!(desk.closed);
+    assert_eq!(desk.submitted.len(), 1);
+}

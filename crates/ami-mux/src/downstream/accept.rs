@@ -36,6 +36,10 @@ impl Session {
                 action_id.as_ref(),
                 "Too many lines in message or allocation failure",
             )),
+            Incoming::Action(action) if self.is_stopping() && action.name().is_some() => {
+                let id = action.action_id();
+                Work::Ready(error(id.as_ref(), "Asterisk is shutting down"))
+            }
             Incoming::Action(action) => {
                 let Phase::Open(login) = &self.phase else {
                     self.accept_before_login(&action, surroundings, now);
@@ -70,6 +74,11 @@ impl Session {
             self.ending = Some(EndReason::Logoff);
         }
         self.line.push(work);
+    }
+
+    /// Whether amiplex stops; then it says so as Asterisk does, to whatever names an action.
+    fn is_stopping(&self) -> bool {
+        self.ending == Some(EndReason::Draining)
     }
 
     fn judge(&self, login: &Login, action: Action, directory: &Directory) -> Judged {

@@ -115,9 +115,8 @@ impl Session {
     /// Whether the driver may read from the client. False pushes back on this client alone, through TCP.
     pub fn wants_input(&self) -> bool {
         let busy = self.line.len() >= self.inflight_max();
-        self.ending.is_none()
-            && !busy
-            && matches!(self.phase, Phase::Unauthenticated { .. } | Phase::Open(_))
+        let listens = matches!(self.ending, None | Some(EndReason::Draining));
+        listens && !busy && matches!(self.phase, Phase::Unauthenticated { .. } | Phase::Open(_))
     }
 
     /// Takes whole actions from `buffer` while the session may take more. To be called again when it may.
@@ -240,7 +239,7 @@ impl Session {
         .min()
     }
 
-    /// amiplex stops: nothing more is taken, and the session ends when what it has is answered.
+    /// amiplex stops: new actions are refused, and the session ends when what it has is answered.
     pub fn drain(&mut self, surroundings: &impl Surroundings, now: Instant) {
         self.end_after_line(EndReason::Draining, surroundings, now);
     }
