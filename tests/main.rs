@@ -36,6 +36,7 @@ mod no_node;
 mod node_loss;
 mod order;
 mod pipelining;
+mod scope;
 mod scratch;
 mod security;
 mod session_actions;

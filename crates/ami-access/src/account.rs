@@ -3,6 +3,7 @@
 //! Owner: the configuration snapshot. Accounts are built by the loader only and never change; a
 //! reload makes new ones.
 
+mod channel_scope;
 mod commands;
 mod name;
 mod rights;
@@ -16,7 +17,9 @@ use ami_proto::ClassSet;
 
 use crate::acl::Acl;
 use crate::event_filter::EventFilters;
+use crate::scope;
 use crate::secret::Secret;
+pub use channel_scope::ChannelScope;
 pub use commands::CommandRights;
 pub use name::AccountName;
 pub use rights::ActionRights;
@@ -94,6 +97,8 @@ pub struct Account {
     pub actions: ActionRights,
     /// Lines of the CLI that the action Command may run.
     pub commands: CommandRights,
+    /// The channels and devices that are its own; `None`: everybody's. It sees and touches no others.
+    pub channels: Option<Arc<ChannelScope>>,
     /// Which broadcast events reach its sessions, within its classes.
     pub event_filters: EventFilters,
     /// The file of the section.
@@ -103,6 +108,11 @@ pub struct Account {
 }
 
 impl Account {
+    /// Whether its own options let it run the action of that name at all, for some object. Its classes are another matter.
+    pub fn may_ever_run(&self, action: &str) -> bool {
+        self.actions.permit(action) && (self.channels.is_none() || scope::may_ever(self, action))
+    }
+
     /// The setvars as values of Variable headers. The node splits such a value into arguments, so that
     /// what separates or protects them is escaped.
     ///

@@ -1,17 +1,21 @@
 //! May this principal run this action? The one way to an [`Authorized`] value.
 //!
-//! Order, as in Asterisk: no name, unknown, class, then the checks inside the action. What comes out also
-//! says what the action costs and how its answer ends, since headers decide that as much as the name.
+//! Order, as in Asterisk: no name, unknown, class, then the checks inside the action; between them what the account's own
+//! options leave. What comes out also says what the action costs, how its answer ends and whose items of it may be shown, since
+//! headers decide that as much as the name.
 
 mod cost;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use ami_proto::{Action, ActionName, ClassSet};
 
+use crate::account::ChannelScope;
 use crate::authority::{ActionSpec, Cost, LearnedActions, ListForm, RouteKind, builtin, permits};
 use crate::in_action;
 use crate::login::Principal;
+use crate::scope::{self, Answer};
 pub(crate) use cost::{is_set, milliseconds};
 
 /// Longest text of the answer to an unknown action, in bytes, as in Asterisk.
@@ -75,6 +79,8 @@ pub struct Authorized<T> {
     own_time: Option<Duration>,
     is_async_originate: bool,
     spec: Option<&'static ActionSpec>,
+    scope: Option<Arc<ChannelScope>>,
+    answer: Answer,
 }
 
 impl<T> Authorized<T> {
@@ -119,6 +125,18 @@ impl<T> Authorized<T> {
         self.is_async_originate
     }
 
+    /// The channels of the account that asks; `None`: everybody's.
+    pub fn scope(&self) -> Option<&Arc<ChannelScope>> {
+        self.scope.as_ref()
+    }
+
+    /// The channels that the items of its answer must be about; `None`: the account gets them all.
+    pub fn item_scope(&self) -> Option<&Arc<ChannelScope>> {
+        self.scope
+            .as_ref()
+            .filter(|_| self.answer == Answer::OwnItems)
+    }
+
     /// Its row of the built-in table; `None` for what only a node knows.
     pub fn spec(&self) -> Option<&'static ActionSpec> {
         self.spec
@@ -139,7 +157,11 @@ pub fn authorize(
     cx: &AuthorizeContext<'_>,
 ) -> Result<Authorized<Action>, (Refusal, Action)> {
     match decide(principal, &action, cx) {
-        Ok((classes, spec)) => {
+        Ok(Decision {
+            classes,
+            spec,
+            answer,
+        }) => {
             let run = cost::Run::of(&action, spec);
             Ok(Authorized {
                 action,
@@ -150,17 +172,26 @@ pub fn authorize(
                 own_time: run.own_time,
                 is_async_originate: run.is_async_originate,
                 spec,
+                scope: principal.account().channels.clone(),
+                answer,
             })
         }
         Err(refusal) => Err((refusal, action)),
     }
 }
 
+/// What was found out about an action that may be run.
+struct Decision {
+    classes: ClassSet,
+    spec: Option<&'static ActionSpec>,
+    answer: Answer,
+}
+
 fn decide(
     principal: &Principal,
     action: &Action,
     cx: &AuthorizeContext<'_>,
-) -> Result<(ClassSet, Option<&'static ActionSpec>), Refusal> {
+) -> Result<Decision, Refusal> {
     let account = principal.account();
     let name = action.name().ok_or(Refusal::MissingAction)?;
     let spec = builtin(name);
@@ -171,10 +202,18 @@ fn decide(
     if !account.actions.permit(&name.as_str_lossy()) {
         return Err(Refusal::Denied);
     }
+    let answer = match &account.channels {
+        None => Answer::Whole,
+        Some(own) => scope::check(account, own, action, spec).ok_or(Refusal::Denied)?,
+    };
     if let Some(spec) = spec {
         in_action::check(spec.name, action, account, cx).map_err(Refusal::Check)?;
     }
-    Ok((classes, spec))
+    Ok(Decision {
+        classes,
+        spec,
+        answer,
+    })
 }
 
 /// What the nodes say of an action that the table does not permit: its classes, or whether it is denied or unknown.

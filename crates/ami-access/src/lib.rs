@@ -23,9 +23,12 @@ pub mod glob;
 mod in_action;
 pub mod login;
 pub mod manager_conf;
+pub mod scope;
 pub mod secret;
 
-pub use account::{Account, AccountName, Accounts, General, NodeScope, OnNodeLoss, SlowPolicy};
+pub use account::{
+    Account, AccountName, Accounts, ChannelScope, General, NodeScope, OnNodeLoss, SlowPolicy,
+};
 pub use authority::{
     ActionSpec, Cost, Irregular, LearnedActions, ListForm, RouteKind, builtin, builtin_all,
 };
@@ -34,4 +37,5 @@ pub use event_filter::{EventFilter, EventFilters, FilterError};
 pub use glob::Glob;
 pub use login::{Denied, Principal, Proof, account_of, verify};
 pub use manager_conf::{LoadErrors, Loaded, Notice, load, load_from};
+pub use scope::EventObjects;
 pub use secret::Secret;

@@ -2,9 +2,11 @@
 //!
 //! [`Session`] is the machine; the connection's task owns it. Its parts, in the order in which an action meets them:
 //! [`login`] (until it is open), [`accept`] (authorised and routed), [`line`] (its place in the session's order), [`local`]
-//! (what is answered here), [`gate`] (which events wait behind its answer). [`node_loss`] is what a node's coming and going means for it.
+//! (what is answered here), [`gate`] (which events wait behind its answer), [`delivery`] (their last tests), [`own_bridges`]
+//! (what accounts with `channels` see). [`node_loss`] is what a node's coming and going means for it.
 
 mod accept;
+mod delivery;
 mod dropped;
 mod effect;
 mod gate;
@@ -14,6 +16,7 @@ mod logged_in;
 mod login;
 mod merge;
 mod node_loss;
+mod own_bridges;
 mod own_event;
 mod resync;
 mod security;

@@ -4,9 +4,10 @@
 //! waiting event never pins a read buffer), no wire ActionID is left in them, and there are at most two renderings
 //! for the default label (I7 of ARCHITECTURE.md).
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
+use ami_access::{ChannelScope, EventObjects};
 use ami_proto::rewrite::label;
 use ami_proto::{ClassSet, Frame};
 use bytes::Bytes;
@@ -17,7 +18,7 @@ use crate::ids::NodeId;
 #[derive(Debug)]
 pub struct NodeEvent {
     node: NodeId,
-    node_name: std::sync::Arc<str>,
+    node_name: Arc<str>,
     classes: Option<ClassSet>,
     is_shutdown: bool,
     is_made_up: bool,
@@ -25,11 +26,15 @@ pub struct NodeEvent {
     heard: Option<Instant>,
     plain: Bytes,
     labelled: OnceLock<(Box<str>, Bytes)>,
+    /// What it is about, once somebody asked who may not see everything.
+    objects: OnceLock<EventObjects>,
+    /// The channels of the account whose action it answers.
+    asked_by: Option<Arc<ChannelScope>>,
 }
 
 impl NodeEvent {
     /// Classifies `frame` by its *first* `Privilege` header: what a UserEvent's author wrote further down is text.
-    pub fn new(node: NodeId, node_name: std::sync::Arc<str>, frame: &Frame, bytes: Bytes) -> Self {
+    pub fn new(node: NodeId, node_name: Arc<str>, frame: &Frame, bytes: Bytes) -> Self {
         let classes = frame
             .header("Privilege")
             .and_then(ClassSet::parse_privilege);
@@ -42,7 +47,16 @@ impl NodeEvent {
             heard: None,
             plain: bytes,
             labelled: OnceLock::new(),
+            objects: OnceLock::new(),
+            asked_by: None,
         }
+    }
+
+    /// The same, which answers an action of an account with these channels.
+    #[must_use]
+    pub(crate) fn asked_by(mut self, scope: Option<Arc<ChannelScope>>) -> Self {
+        self.asked_by = scope;
+        self
     }
 
     /// The same, known to be made up by amiplex for what was missed.
@@ -89,6 +103,16 @@ impl NodeEvent {
     pub fn visible_to(&self, mask: ClassSet) -> bool {
         self.classes
             .map_or(mask == ClassSet::ALL, |needed| mask.covers(needed))
+    }
+
+    /// Whether an account with these channels may see it: it is about one of them, or answers an action of the account.
+    pub fn is_inside(&self, scope: &ChannelScope) -> bool {
+        self.asked_by.as_deref() == Some(scope) || self.objects().concern(scope)
+    }
+
+    /// What it is about, read once for all who ask.
+    pub fn objects(&self) -> &EventObjects {
+        self.objects.get_or_init(|| EventObjects::of(&self.plain))
     }
 
     /// The rendering with `name: <node>` as its last header, made once for the first name asked for.

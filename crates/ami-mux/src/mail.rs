@@ -24,6 +24,8 @@ pub enum PartKind {
     ListStart,
     /// An item of a list.
     Item,
+    /// A list goes on without an item for this client; no bytes.
+    Hidden,
     /// The event that completes a list.
     Complete,
     /// What may follow a response or an error within a list, and quiet ends.
@@ -35,7 +37,7 @@ pub enum PartKind {
 impl PartKind {
     /// A list has begun or goes on.
     pub(crate) fn is_within_list(self) -> bool {
-        matches!(self, Self::ListStart | Self::Item)
+        matches!(self, Self::ListStart | Self::Item | Self::Hidden)
     }
 }
 

@@ -2,8 +2,9 @@
 //!
 //! [`Node`] is the machine; one task owns it. Its parts, in the order in which an action meets them:
 //! [`queue`] (its session's fair turn), [`dispatch`] (which lane), [`pending`] (registered, then written), [`reply`] (what a
-//! frame means for it), [`async_ids`] (what outlives the answer). [`lane`] and [`login`] are one connection's life;
-//! [`keepalive`], [`inquiry`], [`survey`] and [`timers`] are what amiplex does on its own account.
+//! frame means for it, [`own_items`] for accounts with `channels`), [`async_ids`] (what outlives the answer). [`lane`] and
+//! [`login`] are one connection's life; [`keepalive`], [`inquiry`], [`survey`] and [`timers`] are what amiplex does on its own
+//! account.
 
 mod async_ids;
 mod dispatch;
@@ -15,6 +16,7 @@ mod lane;
 mod login;
 mod loss;
 mod node;
+mod own_items;
 mod pending;
 mod queue;
 mod reply;

@@ -56,6 +56,19 @@ impl ActionRights {
         allowed && !self.deny.iter().any(|pattern| pattern.matches(&lower))
     }
 
+    /// Whether `allow_actions` has that very name, in whatever case, and not only a pattern that covers it.
+    pub(crate) fn names(&self, action: &str) -> bool {
+        self.named().any(|name| name.eq_ignore_ascii_case(action))
+    }
+
+    /// The names in `allow_actions` that are no patterns, in lower case.
+    pub(crate) fn named(&self) -> impl Iterator<Item = &str> {
+        let allowed = self.allow.iter().flatten();
+        allowed
+            .filter(|pattern| !pattern.is_prefix)
+            .map(|pattern| pattern.name.as_str())
+    }
+
     pub(crate) fn allow(&mut self, list: &str) -> Result<(), ActionRightsError> {
         let patterns = parse(list)?;
         self.allow.get_or_insert_with(Vec::new).extend(patterns);

@@ -18,6 +18,7 @@ use crate::account::{
 };
 use crate::acl::Acl;
 use crate::event_filter::EventFilters;
+use crate::scope;
 
 /// Collects the accounts of a file in order.
 pub(super) struct AccountsBuilder<'a> {
@@ -99,6 +100,15 @@ impl<'a> AccountsBuilder<'a> {
                 );
                 report.notice(&at, text);
             }
+            if account.channels.is_some() {
+                for name in scope::unlimited(&account) {
+                    let text = format!(
+                        "account {} has channels, which do not limit {name}: allow_actions names it",
+                        account.name
+                    );
+                    report.notice(&at, text);
+                }
+            }
             if let (NodeScope::Names(names), Some(default)) =
                 (&account.nodes, &account.default_node)
                 && !names.contains(default)
@@ -136,6 +146,7 @@ impl<'a> AccountsBuilder<'a> {
             display_connects: self.general.display_connects,
             actions: ActionRights::default(),
             commands: CommandRights::default(),
+            channels: None,
             event_filters: EventFilters::with_disabled(Arc::clone(&self.disabled_events)),
             file: at.file.clone(),
             line: at.line,

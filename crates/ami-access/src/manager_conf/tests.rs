@@ -106,7 +106,7 @@ fn wrong_values_and_unenforced_restrictions_are_errors_of_one_report() {
         "allow_actions = Que*ue",
         "deny_actions =",
         "allow_commands = core show channels,",
-        "channels = SIP/.*",
+        "channels = SIP/a,",
         "contexts = default",
         "files = queues.conf",
         "db_families = cidname",
@@ -171,6 +171,26 @@ fn accounts_that_nobody_can_use_or_everybody_are_noticed_at_their_header() {
     for (notice, start) in found.iter().zip(expected) {
         assert!(notice.starts_with(start), "{notice}");
     }
+}
+
+#[test]
+fn what_channels_do_not_limit_is_noticed() {
+    let found = notices(
+        "[u]\nsecret=x\nchannels=PJSIP/a-*\nallow_actions=dbget,Hangup,QueueAdd,Queue*,Custom\n[v]\nsecret=x\nallow_actions=DBGet\n",
+    );
+    let expected = ["DBGet", "custom"].map(|name| {
+        format!(
+            "manager.conf:1: account u has channels, which do not limit {name}: allow_actions names it"
+        )
+    });
+    assert_eq!(found, expected);
+}
+
+#[test]
+fn the_last_line_of_channels_counts() {
+    let account = account("secret=x\nchannels=PJSIP/a-*\nchannels=PJSIP/b-*");
+    let channels = account.channels.unwrap();
+    assert!(!channels.matches(b"PJSIP/a-1") && channels.matches(b"PJSIP/b-1"));
 }
 
 #[test]

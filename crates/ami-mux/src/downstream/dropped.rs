@@ -7,9 +7,10 @@ use super::surroundings::Surroundings;
 impl Session {
     /// `count` events were dropped before they reached this session.
     pub fn events_dropped(&mut self, count: u64, surroundings: &impl Surroundings) {
-        if !matches!(self.phase, Phase::Open(_)) {
+        let Phase::Open(login) = &mut self.phase else {
             return;
-        }
+        };
+        login.own_bridges.forget_all();
         let event = own_event("EventsDropped", surroundings)
             .text("Count", count.to_string())
             .text("Since", surroundings.wall_clock().as_secs().to_string())

@@ -7,6 +7,7 @@ use ami_access::{EventFilters, Principal};
 use ami_proto::ClassSet;
 use smallvec::SmallVec;
 
+use super::own_bridges::OwnBridges;
 use crate::ids::NodeId;
 use crate::view::View;
 
@@ -31,6 +32,8 @@ pub(super) struct Login {
     pub(super) since: Instant,
     /// Nodes that were away at the login, and have not told since what they have.
     pub(super) missing: SmallVec<[NodeId; 2]>,
+    /// Of an account with `channels`.
+    pub(super) own_bridges: OwnBridges,
 }
 
 impl Login {

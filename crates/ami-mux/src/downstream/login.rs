@@ -16,6 +16,7 @@ use smallvec::SmallVec;
 
 use super::effect::{EndReason, LoginFault, SessionEffect, SessionNote};
 use super::logged_in::Login;
+use super::own_bridges::OwnBridges;
 use super::session::{Phase, Session};
 use super::surroundings::Surroundings;
 use crate::directory::Directory;
@@ -230,6 +231,7 @@ impl Session {
             told_booted: SmallVec::new(),
             since: now,
             missing: away(&view, &surroundings.directory()),
+            own_bridges: OwnBridges::default(),
             interest: account.read.intersection(asked),
             label: several.then_some(label),
             view,

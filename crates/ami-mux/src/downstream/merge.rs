@@ -215,7 +215,11 @@ impl Merge {
         match kind {
             PartKind::Response { .. } => self.sums.ended(),
             PartKind::Ended(failure) => self.sums.failed(node, &failure.message(node), 0),
-            PartKind::ListStart | PartKind::Item | PartKind::Complete | PartKind::Rest => return,
+            PartKind::ListStart
+            | PartKind::Item
+            | PartKind::Hidden
+            | PartKind::Complete
+            | PartKind::Rest => return,
         }
         if !self.begun {
             self.begun = true;
@@ -245,7 +249,7 @@ impl Merge {
             }
             PartKind::Response { success: false } => self.refused(node, items, bytes),
             PartKind::Ended(failure) => self.cut_off(node, items, &failure.message(node), bytes),
-            PartKind::Rest => {}
+            PartKind::Hidden | PartKind::Rest => {}
         }
         self.pass_early(merged);
     }

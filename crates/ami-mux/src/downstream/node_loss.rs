@@ -23,11 +23,14 @@ impl Session {
         surroundings: &impl Surroundings,
         now: Instant,
     ) {
-        let Phase::Open(login) = &self.phase else {
+        let Phase::Open(login) = &mut self.phase else {
             return;
         };
         if !login.view.contains(node) {
             return;
+        }
+        if !login.wants_resync() {
+            login.own_bridges.forget(node);
         }
         if login.view.single().is_none() {
             self.tell(node, "NodeDown", surroundings);

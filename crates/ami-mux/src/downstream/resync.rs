@@ -14,7 +14,8 @@ impl Login {
         self.wants_resync() && !self.missing.contains(&node)
     }
 
-    fn wants_resync(&self) -> bool {
+    /// Whether it is told what it missed.
+    pub(super) fn wants_resync(&self) -> bool {
         let several = self.view.single().is_none();
         self.principal.account().resync.unwrap_or(several)
     }

@@ -169,7 +169,9 @@ impl Session {
             self.note(SessionNote::EventDiscarded);
             return;
         }
-        if event.concerns(login.view.nodes()) && login.filters().admit(event.bytes()) {
+        // They tell of accounts and addresses, and of no channel.
+        let sees_all = login.principal.account().channels.is_none();
+        if sees_all && event.concerns(login.view.nodes()) && login.filters().admit(event.bytes()) {
             self.give_bytes(event.bytes().clone());
         }
     }

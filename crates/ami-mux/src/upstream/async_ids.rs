@@ -4,8 +4,10 @@
 //! has gone. Bounded: when it is full new asynchronous actions are refused, live ones are never forgotten.
 
 use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
 use std::time::Instant;
 
+use ami_access::ChannelScope;
 use ami_proto::rewrite::{restore_action_id, restore_user_event};
 use ami_proto::{ClientActionId, EchoedIds, Frame, Slices};
 
@@ -26,7 +28,16 @@ pub(super) enum Original {
 #[derive(Debug)]
 struct Entry {
     original: Original,
+    asked_by: Option<Arc<ChannelScope>>,
     expires: Instant,
+}
+
+/// An event with the client's own ids in it.
+#[derive(Debug)]
+pub(super) struct Restored {
+    pub(super) bytes: Slices,
+    /// The channels of the account that asked.
+    pub(super) asked_by: Option<Arc<ChannelScope>>,
 }
 
 /// The table.
@@ -41,9 +52,20 @@ impl AsyncIds {
         self.entries.len()
     }
 
-    pub(super) fn insert(&mut self, key: PendingKey, original: Original, expires: Instant) {
+    pub(super) fn insert(
+        &mut self,
+        key: PendingKey,
+        original: Original,
+        asked_by: Option<Arc<ChannelScope>>,
+        expires: Instant,
+    ) {
         self.by_expiry.insert((expires, key));
-        self.entries.insert(key, Entry { original, expires });
+        let entry = Entry {
+            original,
+            asked_by,
+            expires,
+        };
+        self.entries.insert(key, entry);
     }
 
     /// The action was refused: its event will not come.
@@ -54,9 +76,10 @@ impl AsyncIds {
     }
 
     /// Puts the original ids into `frame` when `key` is awaited and the event is the one that it may cause.
-    pub(super) fn restore(&mut self, key: PendingKey, frame: &Frame) -> Option<Slices> {
+    pub(super) fn restore(&mut self, key: PendingKey, frame: &Frame) -> Option<Restored> {
         let name = frame.event_name()?;
-        let restored = match &self.entries.get(&key)?.original {
+        let entry = self.entries.get(&key)?;
+        let bytes = match &entry.original {
             Original::ActionId { event, id } if name.eq_ignore_ascii_case(event.as_bytes()) => {
                 restore_action_id(frame, id.as_ref())
             }
@@ -65,8 +88,9 @@ impl AsyncIds {
             }
             Original::ActionId { .. } | Original::Echo(_) => return None,
         };
+        let asked_by = entry.asked_by.clone();
         self.forget(key);
-        Some(restored)
+        Some(Restored { bytes, asked_by })
     }
 
     /// When the next entry is to be dropped.

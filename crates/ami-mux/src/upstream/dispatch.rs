@@ -15,6 +15,7 @@ use super::async_ids::Original;
 use super::effect::NodeEffect;
 use super::lane::{Lane, LaneRole};
 use super::node::Node;
+use super::own_items::OwnItems;
 use super::pending::{Awaiting, Client, Owner, Pending, PendingKey};
 use super::settings::NodeSettings;
 use super::submission::Submission;
@@ -249,6 +250,7 @@ impl<R: Clone> Node<R> {
             seq: submission.seq,
             action_id: submission.action.action().action_id(),
             label: submission.label.clone(),
+            own_items: OwnItems::of(&submission.action, now),
             table_name: submission.action.spec().map(|spec| spec.name),
             action_name: submission
                 .action
@@ -314,7 +316,8 @@ impl<R: Clone> Node<R> {
     ) {
         let list = matches!(submission.action.list(), ListForm::List { .. });
         if let Some((original, expires)) = self.async_original(&submission, now) {
-            self.async_ids.insert(key, original, expires);
+            let asked_by = submission.action.scope().cloned();
+            self.async_ids.insert(key, original, asked_by, expires);
             self.arm(expires);
         }
         self.effects.push_back(NodeEffect::Deliver(

@@ -12,6 +12,7 @@ use ami_proto::{Class, ClassSet, Frame, FrameKind, Slices};
 use bytes::Bytes;
 use smallvec::smallvec;
 
+use super::async_ids::Restored;
 use super::effect::NodeNote;
 use super::node::Node;
 use crate::directory::{Booted, NodeState};
@@ -37,14 +38,15 @@ impl<R: Clone> Node<R> {
         if !self.settings.own_security_events && self.is_about_our_account(frame) {
             return;
         }
-        let bytes = self.restored(frame);
+        let Restored { bytes, asked_by } = self.restored(frame);
+        let bytes = own_copy(bytes);
         let bytes = self
             .stamp
             .and_then(|now| timestamp(&bytes, now))
             .unwrap_or(bytes);
         let name = Arc::clone(&self.settings.name);
         let event = NodeEvent::new(self.settings.id, name, frame, bytes);
-        self.pass_event(event, frame, now);
+        self.pass_event(event.asked_by(asked_by), frame, now);
     }
 
     /// Takes in what the event says of what the node has.
@@ -93,18 +95,22 @@ impl<R: Clone> Node<R> {
             })
     }
 
-    fn restored(&mut self, frame: &Frame) -> Bytes {
+    fn restored(&mut self, frame: &Frame) -> Restored {
+        let of_nobody = |bytes| Restored {
+            bytes,
+            asked_by: None,
+        };
         let Some(id) = frame.action_id().filter(|id| is_wire_action_id(id)) else {
-            return own_copy(smallvec![frame.bytes().clone()]);
+            return of_nobody(smallvec![frame.bytes().clone()]);
         };
         let known = self
             .pending
             .key_of(id)
             .and_then(|key| self.async_ids.restore(key, frame));
-        if known.is_none() {
+        known.unwrap_or_else(|| {
             self.note(NodeNote::ForeignId);
-        }
-        own_copy(known.unwrap_or_else(|| remove_wire_action_id(frame)))
+            of_nobody(remove_wire_action_id(frame))
+        })
     }
 }
 

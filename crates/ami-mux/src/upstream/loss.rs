@@ -11,6 +11,7 @@ use smallvec::smallvec;
 use super::effect::{ActionEnd, NodeEffect, NodeNote};
 use super::lane::{Lane, LaneRole};
 use super::node::Node;
+use super::own_items::OwnItems;
 use super::pending::{Awaiting, Client, Owner, Pending, PendingKey};
 use crate::directory::NodeState;
 use crate::ids::LaneId;
@@ -180,7 +181,7 @@ fn end_bytes<R>(pending: &Pending<R>, client: &Client<R>, failure: Failure, node
             let list = CancelledList {
                 complete: complete_name(pending.list).unwrap_or(&own_name),
                 action_id: client.action_id.as_ref(),
-                items: delivered,
+                items: client.own_items.as_ref().map_or(delivered, OwnItems::given),
                 label: client.label.as_deref(),
             };
             failure.cancelled_list(node, &list)

@@ -9,6 +9,7 @@ use std::time::Instant;
 use ami_access::ListForm;
 use ami_proto::{ClientActionId, WireActionId};
 
+use super::own_items::OwnItems;
 use crate::ids::{ActionSeq, LaneId, SessionId};
 
 /// Index of a slot together with the generation that makes it unique.
@@ -36,6 +37,8 @@ pub(super) struct Client<R> {
     pub(super) action_id: Option<ClientActionId>,
     /// Name of the label header for list items, on sessions of several nodes.
     pub(super) label: Option<std::sync::Arc<str>>,
+    /// Of an account with `channels`: what it gets of a list.
+    pub(super) own_items: Option<OwnItems>,
     pub(super) action_name: Box<str>,
     /// Its name as the action table spells it, if it is there.
     pub(super) table_name: Option<&'static str>,

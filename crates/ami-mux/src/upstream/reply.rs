@@ -3,6 +3,7 @@
 //! Messages count only on the lane that wrote the action, and only for an id that is pending there. The end of a list
 //! is its `EventList` header, or on old branches the Complete event that the table names; never a guess from a suffix.
 
+use std::borrow::Cow;
 use std::time::Instant;
 
 use ami_access::{Irregular, ListForm};
@@ -13,7 +14,8 @@ use smallvec::smallvec;
 use super::effect::{ActionEnd, NodeNote};
 use super::lane::LaneRole;
 use super::node::Node;
-use super::pending::{Awaiting, Client, Internal, Owner, PendingKey};
+use super::own_items::Shown;
+use super::pending::{Awaiting, Client, Internal, Owner, Pending, PendingKey};
 use super::settings::NodeSettings;
 use crate::ids::LaneId;
 use crate::mail::PartKind;
@@ -98,6 +100,13 @@ impl<R: Clone> Node<R> {
         };
         let progress = progress(frame, pending.awaiting, pending.list, legacy);
         let kind = part_kind(frame, pending.awaiting, progress);
+        let shown = shown(
+            &mut pending.owner,
+            frame,
+            kind,
+            progress == Progress::Final,
+            now,
+        );
         match progress {
             Progress::Continues(next) => pending.awaiting = next,
             Progress::MayContinue(next) => {
@@ -109,10 +118,16 @@ impl<R: Clone> Node<R> {
             }
             Progress::Final => {}
         }
-        if progress == Progress::Final {
-            self.finish(key, frame, kind, now);
-        } else {
-            self.pass_on(key, frame, kind);
+        match shown {
+            Shown::Part(frame) if progress == Progress::Final => {
+                self.finish(key, &frame, kind, now);
+            }
+            Shown::Part(frame) => self.pass_on(key, &frame, kind),
+            // One that would have ended the action is taken for none: it ends quietly in its time.
+            Shown::Hidden { sign_of_life: true } => self.say_it_goes_on(key),
+            Shown::Hidden {
+                sign_of_life: false,
+            } => {}
         }
     }
 
@@ -130,17 +145,34 @@ impl<R: Clone> Node<R> {
         }
         if let Owner::Client(client) = &pending.owner {
             let bytes = for_client(frame, client, &self.settings.name);
-            let (reply_to, seq, node) = (client.reply_to.clone(), client.seq, self.settings.id);
-            let mail = crate::mail::Mail::Reply {
-                node,
-                seq,
-                bytes,
-                last: false,
-                kind,
-            };
-            self.effects
-                .push_back(super::NodeEffect::Deliver(reply_to, mail));
+            self.give(key, bytes, kind);
         }
+    }
+
+    /// The session hears that a list goes on of which it gets nothing.
+    fn say_it_goes_on(&mut self, key: PendingKey) {
+        let is_awaited = |pending: &Pending<R>| !pending.expired;
+        if self.pending.entry(key).is_some_and(is_awaited) {
+            self.give(key, Slices::new(), PartKind::Hidden);
+        }
+    }
+
+    /// Gives a part that is not the last.
+    fn give(&mut self, key: PendingKey, bytes: Slices, kind: PartKind) {
+        let Some(Owner::Client(client)) = self.pending.entry(key).map(|pending| &pending.owner)
+        else {
+            return;
+        };
+        let (reply_to, seq, node) = (client.reply_to.clone(), client.seq, self.settings.id);
+        let mail = crate::mail::Mail::Reply {
+            node,
+            seq,
+            bytes,
+            last: false,
+            kind,
+        };
+        self.effects
+            .push_back(super::NodeEffect::Deliver(reply_to, mail));
     }
 
     /// Notes how the action went, once.
@@ -228,6 +260,23 @@ impl<R: Clone> Node<R> {
             Internal::AccountLimits => self.on_account_limits(frame, now),
             Internal::Survey(place) => self.on_survey_end(place, frame, now),
         }
+    }
+}
+
+/// What the owner gets of the message: all of it, unless it is an account with `channels`.
+fn shown<'f, R>(
+    owner: &mut Owner<R>,
+    frame: &'f Frame,
+    kind: PartKind,
+    last: bool,
+    now: Instant,
+) -> Shown<'f> {
+    match owner {
+        Owner::Client(Client {
+            own_items: Some(own),
+            ..
+        }) => own.show(frame, kind, last, now),
+        Owner::Client(_) | Owner::Internal(_) => Shown::Part(Cow::Borrowed(frame)),
     }
 }
 

@@ -282,6 +282,7 @@ fn an_event_is_given_with_class_view_and_filter_at_that_moment() {
     for (user, heard) in [
         ("panel", ""),
         ("one", ""),
+        ("t", ""),
         ("filtered", &heard_of("FailedACL")),
     ] {
         let mut desk = Desk::logged_in(user);

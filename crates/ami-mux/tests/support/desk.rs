@@ -24,7 +24,9 @@ const MANAGER_CONF: &str = "[general]\n[a]\nsecret = s\nread = all\nwrite = all\
     [elsewhere]\nsecret = s\ndeny = 0.0.0.0/0,::/0\n\
     [bare]\n\
     [one]\nsecret = s\nread = all\nwrite = all\nnodes = pbx1\n\
-    [filtered]\nsecret = s\nread = all\neventfilter = !InvalidPassword\n";
+    [filtered]\nsecret = s\nread = all\neventfilter = !InvalidPassword\n\
+    [t]\nsecret = s\nread = all\nwrite = all\nchannels = PJSIP/acme-*,Local/*@acme-*\n\
+    [u]\nsecret = s\nread = all\nwrite = all\nchannels = PJSIP/acme-*\nresync = no\n";
 
 /// The bench.
 pub(crate) struct Desk {
@@ -188,8 +190,12 @@ impl Desk {
     }
 
     pub(crate) fn event(&mut self, node: u16, name: &str) {
-        let text = format!("Event: {name}\r\nPrivilege: call,all\r\n\r\n");
-        let bytes = Bytes::from(text);
+        self.tells(node, &format!("Event: {name}|Privilege: call,all"));
+    }
+
+    /// The node raises this event; lines are separated by `|`.
+    pub(crate) fn tells(&mut self, node: u16, text: &str) {
+        let bytes = Bytes::from(text.replace('|', "\r\n") + "\r\n\r\n");
         let frame = Frame::parse(bytes.clone()).expect("a message");
         let of = format!("pbx{}", node + 1);
         let event = NodeEvent::new(NodeId(node), of.as_str().into(), &frame, bytes);

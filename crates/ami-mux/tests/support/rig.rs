@@ -68,10 +68,13 @@ pub(crate) fn settings() -> NodeSettings {
 
 /// The action, as an account that may do everything is allowed it.
 pub(crate) fn allowed(text: &str) -> Authorized<Action> {
-    let files = MemoryFiles::default().with(
-        "/manager.conf",
-        "[general]\n[a]\nsecret = s\nread = all\nwrite = all\n",
-    );
+    allowed_with("", text)
+}
+
+/// The same for an account with more lines.
+pub(crate) fn allowed_with(lines: &str, text: &str) -> Authorized<Action> {
+    let account = format!("[general]\n[a]\nsecret = s\nread = all\nwrite = all\n{lines}\n");
+    let files = MemoryFiles::default().with("/manager.conf", account);
     let accounts = load_from(&files, Path::new("/manager.conf"), None)
         .expect("valid")
         .accounts;

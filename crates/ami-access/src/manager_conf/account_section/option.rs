@@ -1,24 +1,20 @@
 //! The options of an account, Asterisk's and amiplex's own.
 
+use std::sync::Arc;
+
 use ami_proto::ClassSet;
 
 use super::super::named_acl::{NamedAcls, sense};
 use super::super::report::{Place, Report};
 use super::super::section::Variable;
 use super::super::value;
-use crate::account::{Account, NodeScope, OnNodeLoss, SlowPolicy};
+use crate::account::{Account, ChannelScope, NodeScope, OnNodeLoss, SlowPolicy};
 use crate::event_filter::EventFilter;
 use crate::secret::Secret;
 
 /// Options that restrict rights and that amiplex does not enforce yet.
-const UNENFORCED_RESTRICTIONS: [&str; 6] = [
-    "channels",
-    "contexts",
-    "files",
-    "db_families",
-    "variables",
-    "safe",
-];
+const UNENFORCED_RESTRICTIONS: [&str; 5] =
+    ["contexts", "files", "db_families", "variables", "safe"];
 
 /// Options of amiplex that have no effect yet and restrict nothing.
 const WITHOUT_EFFECT: [&str; 6] = [
@@ -152,6 +148,10 @@ fn own(account: &mut Account, name: &str, value: &str, at: &Place, report: &mut 
         "allow_actions" => account.actions.allow(value).ok(),
         "deny_actions" => account.actions.deny(value).ok(),
         "allow_commands" => account.commands.allow(value),
+        "channels" => set_some(
+            &mut account.channels,
+            ChannelScope::parse(value).map(Arc::new),
+        ),
         "label" => None,
         _ => return unsupported(name, at, report),
     };
@@ -190,6 +190,9 @@ fn expected(name: &str) -> &'static str {
         "inflight" => "a number from 1",
         "on_node_loss" => "`close`, `keep` or `refuse`",
         "allow_commands" => "beginnings of CLI commands separated by commas",
+        "channels" => {
+            "names of channels separated by commas, such as `PJSIP/acme-*`: `*` stands for any text"
+        }
         _ => "names of actions separated by commas, `*` only at the end of a name",
     }
 }

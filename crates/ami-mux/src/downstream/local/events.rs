@@ -31,6 +31,7 @@ impl Session {
         };
         login.interest = login.principal.account().read.intersection(asked);
         let interest = login.interest;
+        login.own_bridges.forget_all();
         self.effects.push_back(SessionEffect::Interest(interest));
         if broken && asked == ClassSet::ALL {
             return;

@@ -13,10 +13,9 @@ use crate::downstream::logged_in::Login;
 /// One line per permitted action, in alphabetical order. A node that has not been asked yet is spoken for by the
 /// built-in table.
 pub(super) fn reply(id: Option<&ClientActionId>, login: &Login, directory: &Directory) -> Bytes {
-    let write = login.principal.account().write;
-    let rights = &login.principal.account().actions;
+    let account = login.principal.account();
     let may = |name: &str, classes: ClassSet| {
-        rights.permit(name) && (classes.is_empty() || write.intersects(classes))
+        account.may_ever_run(name) && (classes.is_empty() || account.write.intersects(classes))
     };
     let mut lines: BTreeMap<String, (String, Vec<u8>)> = BTreeMap::new();
     let entries = login

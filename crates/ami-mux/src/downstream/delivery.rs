@@ -1,0 +1,73 @@
+//! What a node says on its way to the client: held by the gate, tested at the moment when its turn comes, written.
+
+use std::time::Instant;
+
+use bytes::Bytes;
+use smallvec::smallvec;
+
+use super::effect::{SessionEffect, SessionNote};
+use super::gate::{Held, News};
+use super::session::{Phase, Session};
+use super::surroundings::Surroundings;
+use crate::event::NodeEvent;
+
+impl Session {
+    /// Gives what its node said, or holds it behind the answers that it must not overtake.
+    pub(super) fn admit(&mut self, held: Held, surroundings: &impl Surroundings, now: Instant) {
+        if let Some(held) = self.gate.admit(held) {
+            self.give(&held, surroundings, now);
+        }
+    }
+
+    pub(super) fn pass_events(&mut self, surroundings: &impl Surroundings, now: Instant) {
+        while let Some(held) = self.gate.pass() {
+            self.give(&held, surroundings, now);
+        }
+    }
+
+    fn give(&mut self, held: &Held, surroundings: &impl Surroundings, now: Instant) {
+        match held {
+            Held::Event(event) => self.give_event(event),
+            Held::Security(_, event) => self.give_security(event),
+            Held::News(node, News::Up) => self.on_node_up(*node, surroundings),
+            Held::News(node, News::Resynced) => self.on_resynced(*node),
+            Held::News(node, News::Booted) => self.on_node_booted(*node, surroundings, now),
+            Held::News(node, News::Down) => self.on_node_down(*node, surroundings, now),
+        }
+    }
+
+    fn give_event(&mut self, event: &NodeEvent) {
+        let Phase::Open(login) = &mut self.phase else {
+            return;
+        };
+        if !login.view.contains(event.node()) || !event.visible_to(login.interest) {
+            self.note(SessionNote::EventDiscarded);
+            return;
+        }
+        let before = event.was_heard_before(login.since);
+        if before || (event.is_made_up() && !login.takes_made_up(event.node())) {
+            return;
+        }
+        let of_the_cluster = event.is_shutdown() && login.view.single().is_none();
+        if of_the_cluster || !login.may_see(event) || !login.filters().admit(event.plain()) {
+            return;
+        }
+        let bytes = login
+            .label
+            .as_ref()
+            .map_or_else(|| event.plain().clone(), |name| event.labelled(name));
+        self.give_bytes(bytes);
+    }
+
+    /// Writes a broadcast event, which ends a wait.
+    pub(super) fn give_bytes(&mut self, bytes: Bytes) {
+        let waiting = self.announce_wait();
+        self.effects.push_back(SessionEffect::Write {
+            bytes: smallvec![bytes],
+            event: true,
+        });
+        if let Some(waiting) = waiting {
+            self.complete_wait(&waiting);
+        }
+    }
+}
