@@ -5,6 +5,7 @@
 
 mod channel_scope;
 mod commands;
+mod limits;
 mod name;
 mod rights;
 
@@ -17,10 +18,12 @@ use ami_proto::ClassSet;
 
 use crate::acl::Acl;
 use crate::event_filter::EventFilters;
+use crate::in_action;
 use crate::scope;
 use crate::secret::Secret;
 pub use channel_scope::ChannelScope;
 pub use commands::CommandRights;
+pub use limits::{Limits, Names};
 pub use name::AccountName;
 pub use rights::ActionRights;
 
@@ -99,6 +102,8 @@ pub struct Account {
     pub commands: CommandRights,
     /// The channels and devices that are its own; `None`: everybody's. It sees and touches no others.
     pub channels: Option<Arc<ChannelScope>>,
+    /// What it may name in its actions.
+    pub limits: Limits,
     /// Which broadcast events reach its sessions, within its classes.
     pub event_filters: EventFilters,
     /// The file of the section.
@@ -110,7 +115,9 @@ pub struct Account {
 impl Account {
     /// Whether its own options let it run the action of that name at all, for some object. Its classes are another matter.
     pub fn may_ever_run(&self, action: &str) -> bool {
-        self.actions.permit(action) && (self.channels.is_none() || scope::may_ever(self, action))
+        self.actions.permit(action)
+            && (self.channels.is_none() || scope::may_ever(self, action))
+            && in_action::may_ever(self, action)
     }
 
     /// The setvars as values of Variable headers. The node splits such a value into arguments, so that

@@ -206,6 +206,9 @@ fn decide(
         None => Answer::Whole,
         Some(own) => scope::check(account, own, action, spec).ok_or(Refusal::Denied)?,
     };
+    if spec.is_none() && !in_action::permit_unknown(account, &name.as_str_lossy()) {
+        return Err(Refusal::Denied);
+    }
     if let Some(spec) = spec {
         in_action::check(spec.name, action, account, cx).map_err(Refusal::Check)?;
     }

@@ -49,6 +49,11 @@ impl Glob {
                 .is_some_and(|end| end.eq_ignore_ascii_case(last))
     }
 
+    /// Whether that byte, in lower case, is written in it.
+    pub fn contains(&self, byte: u8) -> bool {
+        self.pieces.iter().any(|piece| piece.contains(&byte))
+    }
+
     /// Whether it stands for every name.
     pub fn is_everything(&self) -> bool {
         self.pieces.len() > 1 && self.pieces.iter().all(|piece| piece.is_empty())

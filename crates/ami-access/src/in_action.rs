@@ -8,6 +8,7 @@
 mod command;
 mod duration;
 mod function;
+mod limits;
 mod originate;
 mod path;
 mod variable;
@@ -27,6 +28,19 @@ pub(crate) fn check(
     account: &Account,
     cx: &AuthorizeContext<'_>,
 ) -> Result<(), Text> {
+    of_asterisk(name, action, account, cx)?;
+    limits::check(name, action, account, cx)
+}
+
+pub(crate) use limits::{may_ever, permit_unknown};
+
+/// The checks that Asterisk makes, and what closes the ways round them.
+fn of_asterisk(
+    name: &str,
+    action: &Action,
+    account: &Account,
+    cx: &AuthorizeContext<'_>,
+) -> Result<(), Text> {
     let write = account.write;
     match name {
         "Originate" => {
@@ -41,7 +55,7 @@ pub(crate) fn check(
         "Getvar" => variable::check_getvar(action, write),
         "Setvar" => variable::check_setvar(action, write),
         "Status" => variable::check_status(action, write),
-        "Command" => command::check(action, &account.commands),
+        "Command" => command::check(action, write, &account.commands),
         "GetConfig" | "ListCategories" => {
             path::check_config(action, "Filename", write, cx, path::Unresolvable::NotFound)
         }
@@ -49,7 +63,8 @@ pub(crate) fn check(
             .into_iter()
             .try_for_each(|header| {
                 path::check_config(action, header, write, cx, path::Unresolvable::Restricted)
-            }),
+            })
+            .and_then(|()| path::check_lines(action, write)),
         "GetConfigJSON" | "CreateConfig" => path::check_config(
             action,
             "Filename",

@@ -29,6 +29,11 @@ impl CommandRights {
                 .is_none_or(|entries| entries.iter().any(begins_with))
     }
 
+    /// Whether there is a list.
+    pub(crate) fn is_limited(&self) -> bool {
+        self.allowed.is_some()
+    }
+
     /// Adds the entries of one line; `None` when one is empty.
     pub(crate) fn allow(&mut self, list: &str) -> Option<()> {
         let entries: Vec<_> = list

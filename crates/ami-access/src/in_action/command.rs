@@ -2,9 +2,10 @@
 //!
 //! Asterisk's own check splits at blanks only, so that `"module" load x` or a tab passes it.
 
-use ami_proto::Action;
+use ami_proto::{Action, ClassSet};
 
-use super::{Text, header};
+use super::function::reaches_files;
+use super::{Text, header, reads_all_configuration};
 use crate::account::CommandRights;
 use crate::cli::words;
 
@@ -17,8 +18,13 @@ const BLACKLIST: [[&str; 2]; 3] = [
     ["restart", "gracefully"],
 ];
 
-pub(super) fn check(action: &Action, rights: &CommandRights) -> Result<(), Text> {
-    let words = words(header(action, "Command"));
+pub(super) fn check(action: &Action, write: ClassSet, rights: &CommandRights) -> Result<(), Text> {
+    let line = header(action, "Command");
+    // `dialplan eval function AST_CONFIG(...)` and the like give out amiplex's own secret.
+    if reaches_files(line) && !reads_all_configuration(write) {
+        return Err(REFUSAL);
+    }
+    let words = words(line);
     let begins_with = |entry: &[&str; 2]| {
         entry.iter().enumerate().all(|(at, word)| {
             words

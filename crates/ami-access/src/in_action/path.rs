@@ -42,18 +42,46 @@ pub(super) fn check_config(
             Unresolvable::Restricted => RESTRICTED,
         });
     }
-    let inside = if path.starts_with(b"/") {
-        below_all(path, cx.config_dirs)
-    } else {
-        components(path)
-    };
-    let Some(inside) = inside else {
+    let Some(inside) = inside_configuration(path, cx) else {
         return Err(RESTRICTED);
     };
     if holds_secrets(&inside) && !reads_all_configuration(write) {
         return Err(RESTRICTED);
     }
     Ok(())
+}
+
+/// What UpdateConfig writes must be no directive: `#include manager.conf` in any file would show, or add, accounts of the node.
+pub(super) fn check_lines(action: &Action, write: ClassSet) -> Result<(), Text> {
+    let directive = action.lines().any(|line| {
+        let of_update = line.name.is_some_and(|name| {
+            [&b"var-"[..], b"cat-", b"value-", b"match-", b"options-"]
+                .iter()
+                .any(|start| {
+                    name.get(..start.len())
+                        .is_some_and(|own| own.eq_ignore_ascii_case(start))
+                })
+        });
+        of_update && strip(line.value).starts_with(b"#")
+    });
+    if directive && !reads_all_configuration(write) {
+        Err(RESTRICTED)
+    } else {
+        Ok(())
+    }
+}
+
+/// The components of a configuration file's path below the configuration directory of every node.
+pub(super) fn inside_configuration<'p>(
+    path: &'p [u8],
+    cx: &AuthorizeContext<'_>,
+) -> Option<Vec<&'p [u8]>> {
+    let path = strip(path);
+    if path.starts_with(b"/") {
+        below_all(path, cx.config_dirs)
+    } else {
+        components(path)
+    }
 }
 
 /// A module is named relative to the module directory; a leading slash does not change that.
@@ -63,12 +91,12 @@ pub(super) fn check_module(action: &Action) -> Result<(), Text> {
         .ok_or(MODULE)
 }
 
-/// manager.conf and the files that it is commonly split into: `manager_custom.conf`, `manager.d/x.conf`.
+/// manager.conf and the files that it is commonly split into: `manager_custom.conf`, `manager.d/x.conf`; and users.conf, in which nodes
+/// up to 22 find accounts too.
 fn holds_secrets(inside: &[&[u8]]) -> bool {
     inside.iter().any(|component| {
-        component
-            .get(..7)
-            .is_some_and(|start| start.eq_ignore_ascii_case(b"manager"))
+        let start = component.get(..7).unwrap_or_default();
+        start.eq_ignore_ascii_case(b"manager") || component.eq_ignore_ascii_case(b"users.conf")
     })
 }
 

@@ -450,6 +450,7 @@ fn manager_conf_needs_system_and_config() {
         " manager.conf ",
         "manager.d/x.conf",
         "manager_custom.conf",
+        "users.conf",
     ] {
         let run =
             |write: &str| outcome(write, &["Action: GetConfig", &format!("Filename: {path}")]);
@@ -463,6 +464,45 @@ fn manager_conf_needs_system_and_config() {
         "DstFilename: manager.conf",
     ];
     assert_eq!(outcome("config", &lines), RESTRICTED);
+}
+
+#[test]
+fn no_update_writes_a_directive_without_system_and_config() {
+    for line in [
+        "Var-000000: #include manager.conf ;",
+        "Cat-000000: #exec id",
+        "Value-000000:  #tryinclude manager.conf",
+        "var-000001: #include x",
+    ] {
+        let lines = [
+            "Action: UpdateConfig",
+            "SrcFilename: a.conf",
+            "DstFilename: a.conf",
+            "Action-000000: append",
+            line,
+        ];
+        assert_eq!(outcome("config,call", &lines), RESTRICTED, "{line}");
+        assert_eq!(outcome("system,config", &lines), Ok(()), "{line}");
+    }
+}
+
+#[test]
+fn commands_do_not_give_out_the_secret_without_system_and_config() {
+    for command in [
+        "dialplan eval function AST_CONFIG(manager.conf,amiplex,secret)",
+        "dialplan eval function \"AST_CONFIG\"(manager.conf,amiplex,secret)",
+        "dialplan set global X ${FILE(/etc/asterisk/manager.conf)}",
+        "dialplan eval function SHELL(id)",
+    ] {
+        let lines = ["Action: Command", &format!("Command: {command}")];
+        let refused = Err("Command blacklisted");
+        assert_eq!(outcome("command,call,system", &lines), refused, "{command}");
+        assert_eq!(
+            outcome("command,system,config", &lines),
+            Ok(()),
+            "{command}"
+        );
+    }
 }
 
 #[test]

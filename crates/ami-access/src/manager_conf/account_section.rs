@@ -14,7 +14,7 @@ use super::named_acl::NamedAcls;
 use super::report::{Place, Report};
 use super::section::Section;
 use crate::account::{
-    Account, AccountName, ActionRights, CommandRights, General, NodeScope, SlowPolicy,
+    Account, AccountName, ActionRights, CommandRights, General, Limits, NodeScope, SlowPolicy,
 };
 use crate::acl::Acl;
 use crate::event_filter::EventFilters;
@@ -134,6 +134,7 @@ impl<'a> AccountsBuilder<'a> {
             nodes: NodeScope::All,
             default_node: None,
             strict: false,
+            limits: Limits::default(),
             resync: None,
             label: None,
             slow: SlowPolicy::default(),

@@ -92,7 +92,7 @@ fn defaults() {
 }
 
 #[test]
-fn wrong_values_and_unenforced_restrictions_are_errors_of_one_report() {
+fn wrong_values_are_errors_of_one_report() {
     let rows = [
         "nodes =",
         "nodes = all,pbx1",
@@ -107,11 +107,10 @@ fn wrong_values_and_unenforced_restrictions_are_errors_of_one_report() {
         "deny_actions =",
         "allow_commands = core show channels,",
         "channels = SIP/a,",
-        "contexts = default",
-        "files = queues.conf",
-        "db_families = cidname",
-        "variables = X",
-        "safe = yes",
+        "contexts = a,,b",
+        "files = a,,b",
+        "db_families = a,,b",
+        "variables = a,,b",
         "eventfilter = ([bad",
         "eventfilter =",
         "eventfilter(name(X) = y",

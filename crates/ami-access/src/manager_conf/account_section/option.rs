@@ -8,13 +8,9 @@ use super::super::named_acl::{NamedAcls, sense};
 use super::super::report::{Place, Report};
 use super::super::section::Variable;
 use super::super::value;
-use crate::account::{Account, ChannelScope, NodeScope, OnNodeLoss, SlowPolicy};
+use crate::account::{Account, ChannelScope, Names, NodeScope, OnNodeLoss, SlowPolicy};
 use crate::event_filter::EventFilter;
 use crate::secret::Secret;
-
-/// Options that restrict rights and that amiplex does not enforce yet.
-const UNENFORCED_RESTRICTIONS: [&str; 5] =
-    ["contexts", "files", "db_families", "variables", "safe"];
 
 /// Options of amiplex that have no effect yet and restrict nothing.
 const WITHOUT_EFFECT: [&str; 6] = [
@@ -152,6 +148,14 @@ fn own(account: &mut Account, name: &str, value: &str, at: &Place, report: &mut 
             &mut account.channels,
             ChannelScope::parse(value).map(Arc::new),
         ),
+        "contexts" => names(&mut account.limits.contexts, value),
+        "files" => names(&mut account.limits.files, value),
+        "db_families" => names(&mut account.limits.db_families, value),
+        "variables" => names(&mut account.limits.variables, value),
+        "safe" => {
+            account.limits.safe = value::is_true(value);
+            Some(())
+        }
         "label" => None,
         _ => return unsupported(name, at, report),
     };
@@ -161,12 +165,7 @@ fn own(account: &mut Account, name: &str, value: &str, at: &Place, report: &mut 
 }
 
 fn unsupported(name: &str, at: &Place, report: &mut Report) {
-    if UNENFORCED_RESTRICTIONS.contains(&name) {
-        let text = format!(
-            "{name} restricts rights and is not enforced by this version of amiplex: remove the line or the account"
-        );
-        report.error(at, text);
-    } else if WITHOUT_EFFECT.contains(&name) {
+    if WITHOUT_EFFECT.contains(&name) {
         report.notice(
             at,
             format!("{name} has no effect in this version of amiplex"),
@@ -190,6 +189,9 @@ fn expected(name: &str) -> &'static str {
         "inflight" => "a number from 1",
         "on_node_loss" => "`close`, `keep` or `refuse`",
         "allow_commands" => "beginnings of CLI commands separated by commas",
+        "contexts" | "files" | "db_families" | "variables" => {
+            "names separated by commas, `*` for any text"
+        }
         "channels" => {
             "names of channels separated by commas, such as `PJSIP/acme-*`: `*` stands for any text"
         }
@@ -225,6 +227,16 @@ fn on_node_loss(value: &str) -> Option<OnNodeLoss> {
         "refuse" => Some(OnNodeLoss::Refuse),
         _ => None,
     }
+}
+
+/// Patterns of several lines add up.
+fn names(field: &mut Option<Names>, value: &str) -> Option<()> {
+    let more = Names::parse(value)?;
+    match field {
+        Some(known) => known.extend(more),
+        None => *field = Some(more),
+    }
+    Some(())
 }
 
 fn text(field: &mut Option<String>, value: &str) -> Option<()> {
