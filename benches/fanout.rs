@@ -235,6 +235,7 @@ impl World {
             node: None,
             greeting_version: None,
             on_node_loss: OnNodeLoss::Keep,
+            command_output: ami_proto::CommandOutput::Native,
         };
         Self {
             accounts: Arc::new(loaded.map(|loaded| loaded.accounts).unwrap_or_default()),

@@ -14,7 +14,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ami_proto::ClassSet;
+use ami_proto::{ClassSet, CommandOutput};
 
 use crate::acl::Acl;
 use crate::event_filter::EventFilters;
@@ -90,6 +90,8 @@ pub struct Account {
     pub inflight: Option<u32>,
     /// What the loss of the node does; `None`: what the listener says.
     pub on_node_loss: Option<OnNodeLoss>,
+    /// The form in which it gets the output of Command; `None`: what the listener says.
+    pub command_output: Option<CommandOutput>,
     /// `NAME=value`, set on the channels of each Originate, in file order.
     pub setvars: Vec<String>,
     /// Whether a second session of this account may log in.

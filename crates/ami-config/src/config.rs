@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use ami_access::OnNodeLoss;
-use ami_proto::AmiVersion;
+use ami_proto::{AmiVersion, CommandOutput};
 
 pub use fingerprint::{Fingerprint, NoFingerprint};
 pub use node::{Auth, Backoff, Keepalive, Lanes, Node, NodeTls};
@@ -192,6 +192,8 @@ pub struct Listener {
     pub greeting_version: Option<AmiVersion>,
     /// What happens to single-node sessions when their node goes; accounts may override it.
     pub on_node_loss: OnNodeLoss,
+    /// The form of the output of Command; accounts may override it.
+    pub command_output: CommandOutput,
     /// TLS from the first byte; `None` for plain TCP.
     pub tls: Option<ListenerTls>,
 }

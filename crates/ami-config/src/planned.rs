@@ -4,14 +4,13 @@
 
 use crate::key::KeyPath;
 
-const PLANNED: [&str; 11] = [
+const PLANNED: [&str; 10] = [
     "server.state_dir",
     "server.drain_spread",
     "admin.socket",
     "admin.token_file",
     "log.audit_file",
     "outbound.flush",
-    "listener.command_output",
     "listener.flush",
     "route",
     "coalesce",

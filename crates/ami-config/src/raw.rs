@@ -95,6 +95,7 @@ pub(crate) struct Listener {
     pub(crate) node: Option<String>,
     pub(crate) greeting_version: Option<String>,
     pub(crate) on_node_loss: Option<String>,
+    pub(crate) command_output: Option<String>,
     pub(crate) tls: Option<ListenerTls>,
 }
 

@@ -67,6 +67,7 @@ fn defaults_are_those_of_the_design() {
         (None, None)
     );
     assert_eq!(listener.on_node_loss, ami_access::OnNodeLoss::Close);
+    assert_eq!(listener.command_output, ami_proto::CommandOutput::Native);
     assert!(listener.tls.is_none());
     assert_node_defaults(&config.nodes[0]);
 }
@@ -122,6 +123,7 @@ fn every_key_reaches_its_field() {
         node = "PBX1"
         greeting_version = "5.0.5"
         on_node_loss = "refuse"
+        command_output = "follows"
         [[node]]
         name = "pbx1"
         address = "[::1]:5038"
@@ -195,6 +197,7 @@ fn assert_listener(listener: &Listener) {
         Some("5.0.5")
     );
     assert_eq!(listener.on_node_loss, ami_access::OnNodeLoss::Refuse);
+    assert_eq!(listener.command_output, ami_proto::CommandOutput::Follows);
 }
 
 fn assert_node(node: &Node) {

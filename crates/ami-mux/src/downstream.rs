@@ -6,6 +6,7 @@
 //! (what accounts with `channels` see). [`node_loss`] is what a node's coming and going means for it.
 
 mod accept;
+mod command_output;
 mod delivery;
 mod dropped;
 mod effect;

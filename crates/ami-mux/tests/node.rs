@@ -14,6 +14,8 @@ mod irregular;
 mod rig;
 #[path = "node/survey.rs"]
 mod survey;
+#[path = "node/versions.rs"]
+mod versions;
 
 use std::time::Duration;
 

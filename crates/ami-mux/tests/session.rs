@@ -7,6 +7,8 @@
     reason = "a test fails loudly"
 )]
 
+#[path = "session/command_output.rs"]
+mod command_output;
 #[path = "support/desk.rs"]
 mod desk;
 #[path = "session/security.rs"]

@@ -132,6 +132,7 @@ impl Simulation {
             node: Some(node),
             greeting_version: None,
             on_node_loss: OnNodeLoss::Keep,
+            command_output: ami_proto::CommandOutput::Native,
         };
         let start = SessionStart {
             id: SessionId(index as u64),

@@ -305,6 +305,7 @@ impl App {
                 .and_then(|name| directory.find(name.as_bytes())),
             greeting_version: listener.greeting_version,
             on_node_loss: listener.on_node_loss,
+            command_output: listener.command_output,
         }
     }
 }

@@ -142,6 +142,7 @@ impl<'a> AccountsBuilder<'a> {
             event_bytes: None,
             inflight: None,
             on_node_loss: None,
+            command_output: None,
             setvars: Vec::new(),
             allow_multiple_login: self.general.allow_multiple_login,
             display_connects: self.general.display_connects,

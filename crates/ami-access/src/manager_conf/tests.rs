@@ -59,7 +59,7 @@ fn the_last_line_of_an_option_wins() {
 fn amiplex_options() {
     let account = account(
         "nodes = pbx1, pbx2\ndefault_node = pbx2\nlabel = Server\nslow = drop-oldest\nevent_age = 90s\n\
-         event_bytes = 2MiB\ninflight = 8\non_node_loss = keep\nallow_actions = Ping,Queue*\ndeny_actions = QueueReset",
+         event_bytes = 2MiB\ninflight = 8\non_node_loss = keep\ncommand_output = Follows\nallow_actions = Ping,Queue*\ndeny_actions = QueueReset",
     );
     assert_eq!(
         account.nodes,
@@ -72,6 +72,10 @@ fn amiplex_options() {
     assert_eq!(account.event_bytes, Some(2 << 20));
     assert_eq!(account.inflight, Some(8));
     assert_eq!(account.on_node_loss, Some(OnNodeLoss::Keep));
+    assert_eq!(
+        account.command_output,
+        Some(ami_proto::CommandOutput::Follows)
+    );
     assert!(account.actions.permit("QueueAdd") && !account.actions.permit("QueueReset"));
 }
 
@@ -103,6 +107,7 @@ fn wrong_values_are_errors_of_one_report() {
         "event_bytes = lots",
         "inflight = 0",
         "on_node_loss = panic",
+        "command_output = raw",
         "allow_actions = Que*ue",
         "deny_actions =",
         "allow_commands = core show channels,",
@@ -135,7 +140,6 @@ fn wrong_values_are_errors_of_one_report() {
 #[test]
 fn what_has_no_effect_is_noticed() {
     let rows = [
-        "command_output = output",
         "rate = 5",
         "flush = 5ms",
         "coalesce = yes",

@@ -165,10 +165,10 @@ fn a_key_of_a_later_version_says_so() {
             "configuration:16: coalesce: not supported by this version",
         ],
     );
-    let listener = LEAST.replace("bind =", "command_output = \"native\"\nbind =");
+    let listener = LEAST.replace("bind =", "flush = \"0ms\"\nbind =");
     assert_report(
         &listener,
-        &["configuration:3: listener[0].command_output: not supported by this version"],
+        &["configuration:3: listener[0].flush: not supported by this version"],
     );
 }
 
@@ -329,13 +329,14 @@ fn values_that_would_break_the_framing_of_ami_are_refused() {
 fn listener_words_and_versions() {
     let text = LEAST.replace(
         "bind =",
-        "greeting_version = \"eleven\"\non_node_loss = \"explode\"\nbind =",
+        "greeting_version = \"eleven\"\non_node_loss = \"explode\"\ncommand_output = \"raw\"\nbind =",
     );
     assert_report(
         &text,
         &[
             "configuration:3: listener[0].greeting_version: \"eleven\" is no AMI version, such as \"11.0.0\"",
             "configuration:4: listener[0].on_node_loss: \"explode\" is not known, expected \"close\" or \"keep\" or \"refuse\"",
+            "configuration:5: listener[0].command_output: \"raw\" is not known, expected \"native\" or \"output\" or \"follows\"",
         ],
     );
 }

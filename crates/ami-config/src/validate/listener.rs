@@ -1,7 +1,7 @@
 //! `[[listener]]`: names, addresses, the node it is bound to, its certificates.
 
 use ami_access::OnNodeLoss;
-use ami_proto::AmiVersion;
+use ami_proto::{AmiVersion, CommandOutput};
 
 use super::{Distinct, address};
 use crate::check::Check;
@@ -62,6 +62,12 @@ fn listener(
         &losses,
         OnNodeLoss::Close,
     );
+    let command_output = check.word(
+        &at.key("command_output"),
+        raw.command_output.as_deref(),
+        &CommandOutput::WORDS,
+        CommandOutput::Native,
+    );
     let tls = raw.tls.and_then(|raw| tls(raw, &at.key("tls"), check));
     Some(Listener {
         name: name?,
@@ -69,6 +75,7 @@ fn listener(
         node,
         greeting_version,
         on_node_loss,
+        command_output,
         tls,
     })
 }

@@ -331,6 +331,7 @@ impl Session {
                 .action()
                 .name()
                 .is_some_and(|name| name.is("Originate"));
+            let command_output = self.command_output(&start.action, start.seq);
             let submission = Submission {
                 reply_to: (),
                 session: self.start.id,
@@ -338,6 +339,7 @@ impl Session {
                 action: start.action,
                 cost: start.cost,
                 label: label.clone(),
+                command_output,
                 strip: Arc::clone(&login.strip),
                 variables: Arc::clone(if originates {
                     &login.variables

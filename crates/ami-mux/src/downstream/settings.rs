@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ami_access::OnNodeLoss;
-use ami_proto::AmiVersion;
+use ami_proto::{AmiVersion, CommandOutput};
 
 use crate::ids::{NodeId, SessionId};
 use crate::route::RouteRule;
@@ -35,6 +35,8 @@ pub struct SessionSettings {
     pub greeting_version: Option<AmiVersion>,
     /// The listener's rule for single-node sessions whose node is lost.
     pub on_node_loss: OnNodeLoss,
+    /// The listener's form of the output of Command.
+    pub command_output: CommandOutput,
 }
 
 /// Who connected.

@@ -251,6 +251,7 @@ impl<R: Clone> Node<R> {
             action_id: submission.action.action().action_id(),
             label: submission.label.clone(),
             own_items: OwnItems::of(&submission.action, now),
+            command_output: submission.command_output,
             table_name: submission.action.spec().map(|spec| spec.name),
             action_name: submission
                 .action

@@ -7,7 +7,7 @@
 use std::time::Instant;
 
 use ami_access::ListForm;
-use ami_proto::{ClientActionId, WireActionId};
+use ami_proto::{ClientActionId, CommandOutput, WireActionId};
 
 use super::own_items::OwnItems;
 use crate::ids::{ActionSeq, LaneId, SessionId};
@@ -39,6 +39,8 @@ pub(super) struct Client<R> {
     pub(super) label: Option<std::sync::Arc<str>>,
     /// Of an account with `channels`: what it gets of a list.
     pub(super) own_items: Option<OwnItems>,
+    /// The form of a Command's answer.
+    pub(super) command_output: CommandOutput,
     pub(super) action_name: Box<str>,
     /// Its name as the action table spells it, if it is there.
     pub(super) table_name: Option<&'static str>,

@@ -7,6 +7,7 @@ use std::borrow::Cow;
 use std::time::Instant;
 
 use ami_access::{Irregular, ListForm};
+use ami_proto::command_output::convert;
 use ami_proto::rewrite::{join, label, restore_action_id};
 use ami_proto::{AmiVersion, Frame, FrameKind, ListMarker, Slices};
 use smallvec::smallvec;
@@ -280,10 +281,14 @@ fn shown<'f, R>(
     }
 }
 
-/// The client's own ActionID in place of ours, and the label on what is an item of a list.
+/// The client's own ActionID in place of ours, and the label on what is an item of a list; the output of a Command in the form
+/// that the client wants.
 fn for_client<R>(frame: &Frame, client: &Client<R>, node: &str) -> Slices {
     if frame.kind() == FrameKind::Blank {
         return smallvec![frame.bytes().clone()];
+    }
+    if let Some(bytes) = convert(frame, client.command_output, client.action_id.as_ref()) {
+        return smallvec![bytes];
     }
     let restored = restore_action_id(frame, client.action_id.as_ref());
     match (&client.label, frame.kind()) {

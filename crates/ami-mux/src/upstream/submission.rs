@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use ami_access::{Authorized, Cost};
-use ami_proto::Action;
+use ami_proto::{Action, CommandOutput};
 use smallvec::smallvec;
 
 use crate::ids::{ActionSeq, NodeId, SessionId};
@@ -26,6 +26,8 @@ pub struct Submission<R> {
     pub cost: Cost,
     /// Label header of list items, on sessions of several nodes.
     pub label: Option<Arc<str>>,
+    /// The form of the answer, if this is a Command; of any other action the node's.
+    pub command_output: CommandOutput,
     /// Headers that are amiplex's own and do not go up.
     pub strip: Arc<[String]>,
     /// `NAME=value` of the account, set on the channels of an Originate after the client's own.
@@ -60,6 +62,7 @@ impl Submission<()> {
             action,
             cost,
             label,
+            command_output,
             strip,
             variables,
             deadline,
@@ -71,6 +74,7 @@ impl Submission<()> {
             action,
             cost,
             label,
+            command_output,
             strip,
             variables,
             deadline,

@@ -11,7 +11,7 @@ use ami_mux::{
     ActionSeq, Directory, DirectoryEntry, Mail, NodeEvent, NodeId, NodeState, NodeStatus, PartKind,
     SecurityReport, Session, SessionEffect, SessionId, SessionSettings, SessionStart, Submission,
 };
-use ami_proto::Frame;
+use ami_proto::{CommandOutput, Frame};
 use bytes::{Bytes, BytesMut};
 
 use crate::world::World;
@@ -24,6 +24,8 @@ const MANAGER_CONF: &str = "[general]\n[a]\nsecret = s\nread = all\nwrite = all\
     [elsewhere]\nsecret = s\ndeny = 0.0.0.0/0,::/0\n\
     [bare]\n\
     [one]\nsecret = s\nread = all\nwrite = all\nnodes = pbx1\n\
+    [old]\nsecret = s\nread = all\nwrite = all\ncommand_output = follows\n\
+    [asis]\nsecret = s\nread = all\nwrite = all\ncommand_output = native\n\
     [filtered]\nsecret = s\nread = all\neventfilter = !InvalidPassword\n\
     [t]\nsecret = s\nread = all\nwrite = all\nchannels = PJSIP/acme-*,Local/*@acme-*\n\
     [u]\nsecret = s\nread = all\nwrite = all\nchannels = PJSIP/acme-*\nresync = no\n";
@@ -62,6 +64,11 @@ fn world() -> World {
 impl Desk {
     /// A connection that has not said anything.
     pub(crate) fn new() -> Self {
+        Self::at_listener(CommandOutput::Native)
+    }
+
+    /// The same at a listener with that form of Command's output.
+    pub(crate) fn at_listener(command_output: CommandOutput) -> Self {
         #[expect(
             clippy::disallowed_methods,
             reason = "any instant serves as the start of virtual time"
@@ -80,6 +87,7 @@ impl Desk {
             node: None,
             greeting_version: None,
             on_node_loss: OnNodeLoss::Close,
+            command_output,
         };
         let start = SessionStart {
             id: SessionId(1),
@@ -100,10 +108,14 @@ impl Desk {
 
     /// Logged in under that name, everything said so far taken.
     pub(crate) fn logged_in(username: &str) -> Self {
-        let mut desk = Self::new();
-        desk.says(&format!("Action: Login|Username: {username}|Secret: s"));
-        assert!(desk.heard().contains("Authentication accepted"));
-        desk
+        Self::new().log_in(username)
+    }
+
+    /// The same at this listener.
+    pub(crate) fn log_in(mut self, username: &str) -> Self {
+        self.says(&format!("Action: Login|Username: {username}|Secret: s"));
+        assert!(self.heard().contains("Authentication accepted"));
+        self
     }
 
     fn pump(&mut self) {

@@ -12,7 +12,7 @@ use ami_mux::{
     ActionSeq, LaneId, LaneLoss, LaneRole, Mail, Node, NodeEffect, NodeId, NodeNote, NodeSettings,
     NodeStatus, SessionId, Submission,
 };
-use ami_proto::{Action, ActionDecoder, Incoming};
+use ami_proto::{Action, ActionDecoder, CommandOutput, Incoming};
 use bytes::BytesMut;
 
 /// One lane as the node at its other end sees it.
@@ -42,6 +42,10 @@ pub(crate) struct Rig {
     pub(crate) answers_pings: bool,
     /// ListCommands and GetConfig of amiplex are answered at once.
     pub(crate) answers_questions: bool,
+    /// The version with which the node greets.
+    greeting: &'static str,
+    /// The form in which sessions want the output of Command.
+    pub(crate) command_output: CommandOutput,
     next_seq: u64,
 }
 
@@ -115,6 +119,8 @@ impl Rig {
             status: NodeStatus::initial(),
             answers_pings: true,
             answers_questions: true,
+            greeting: "11.0.0",
+            command_output: CommandOutput::Native,
             next_seq: 0,
         };
         rig.pump();
@@ -123,7 +129,13 @@ impl Rig {
 
     /// A node that is up, with its least number of lanes and all questions answered.
     pub(crate) fn up(settings: NodeSettings) -> Self {
+        Self::up_as(settings, "11.0.0")
+    }
+
+    /// The same of another version.
+    pub(crate) fn up_as(settings: NodeSettings, greeting: &'static str) -> Self {
         let mut rig = Self::new(settings);
+        rig.greeting = greeting;
         rig.connect_all();
         let event = rig.event_lane();
         rig.says(event, FULLY_BOOTED);
@@ -235,7 +247,10 @@ impl Rig {
         };
         self.wires.insert(lane, wire);
         self.node.lane_opened(lane, self.now);
-        self.feed(lane, "Asterisk Call Manager/11.0.0\r\n");
+        self.feed(
+            lane,
+            &format!("Asterisk Call Manager/{}\r\n", self.greeting),
+        );
         self.pump();
     }
 
@@ -301,6 +316,7 @@ impl Rig {
             action,
             cost,
             label: None,
+            command_output: self.command_output,
             strip: Arc::from([]),
             variables: variables.iter().map(ToString::to_string).collect(),
             deadline: self.now + DEADLINE,

@@ -6,10 +6,13 @@
 mod asterisk;
 
 use ami_proto::action_id::is_wire_action_id;
+use ami_proto::command_output::convert;
 use ami_proto::rewrite::{
     EchoedIds, join, label, remove_wire_action_id, restore_user_event, upstream_action,
 };
-use ami_proto::{Action, ActionDecoder, Frame, FrameDecoder, Incoming, Limits, WireActionId};
+use ami_proto::{
+    Action, ActionDecoder, CommandOutput, Frame, FrameDecoder, Incoming, Limits, WireActionId,
+};
 use bytes::BytesMut;
 use libfuzzer_sys::fuzz_target;
 
@@ -54,6 +57,17 @@ fn comes_down(frame: &Frame, ids: &EchoedIds) {
     }
 }
 
+/// Whatever a command prints, its answer stays one message in either form.
+fn is_converted(frame: &Frame) {
+    for form in [CommandOutput::Output, CommandOutput::Follows] {
+        if let Some(converted) = convert(frame, form, None) {
+            let seen = Frame::parse(converted).expect("one message");
+            assert_eq!(seen.is_follows(), form == CommandOutput::Follows);
+            assert_eq!(seen.action_id(), None);
+        }
+    }
+}
+
 fuzz_target!(|input: &[u8]| {
     let Some(([low, high], rest)) = input.split_first_chunk() else {
         return;
@@ -75,5 +89,6 @@ fuzz_target!(|input: &[u8]| {
     let mut decoder = FrameDecoder::new(Limits::default());
     while let Ok(Some(frame)) = decoder.decode(&mut buf) {
         comes_down(&frame, &ids);
+        is_converted(&frame);
     }
 });

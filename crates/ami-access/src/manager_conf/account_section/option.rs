@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use ami_proto::ClassSet;
+use ami_proto::{ClassSet, CommandOutput};
 
 use super::super::named_acl::{NamedAcls, sense};
 use super::super::report::{Place, Report};
@@ -13,14 +13,7 @@ use crate::event_filter::EventFilter;
 use crate::secret::Secret;
 
 /// Options of amiplex that have no effect yet and restrict nothing.
-const WITHOUT_EFFECT: [&str; 6] = [
-    "command_output",
-    "rate",
-    "flush",
-    "coalesce",
-    "secret_hash",
-    "admin",
-];
+const WITHOUT_EFFECT: [&str; 5] = ["rate", "flush", "coalesce", "secret_hash", "admin"];
 
 /// Longest setvar that Asterisk keeps, in bytes.
 const SETVAR_BYTES_MAX: usize = 255;
@@ -141,6 +134,7 @@ fn own(account: &mut Account, name: &str, value: &str, at: &Place, report: &mut 
         "event_bytes" => set_some(&mut account.event_bytes, value::size(value)),
         "inflight" => set_some(&mut account.inflight, value::positive(value)),
         "on_node_loss" => set_some(&mut account.on_node_loss, on_node_loss(value)),
+        "command_output" => set_some(&mut account.command_output, CommandOutput::parse(value)),
         "allow_actions" => account.actions.allow(value).ok(),
         "deny_actions" => account.actions.deny(value).ok(),
         "allow_commands" => account.commands.allow(value),
@@ -188,6 +182,7 @@ fn expected(name: &str) -> &'static str {
         "event_bytes" => "a size above zero such as `8MiB`",
         "inflight" => "a number from 1",
         "on_node_loss" => "`close`, `keep` or `refuse`",
+        "command_output" => "`native`, `output` or `follows`",
         "allow_commands" => "beginnings of CLI commands separated by commas",
         "contexts" | "files" | "db_families" | "variables" => {
             "names separated by commas, `*` for any text"

@@ -98,6 +98,7 @@ async fn bench() -> Bench {
         node: None,
         greeting_version: None,
         on_node_loss: OnNodeLoss::Keep,
+        command_output: ami_proto::CommandOutput::Native,
     };
     let connection = Connection {
         start: SessionStart {
