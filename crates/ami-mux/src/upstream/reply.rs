@@ -363,7 +363,7 @@ fn after_response(frame: &Frame, list: ListForm, legacy: bool) -> Progress {
     }
     let error = frame.response() == Some(b"Error");
     match list {
-        ListForm::List { .. } if legacy && !error => {
+        ListForm::List { .. } if legacy && !error && announces_more(frame) => {
             Progress::Continues(Awaiting::ListItems { delivered: 0 })
         }
         ListForm::Irregular(Irregular::NoCompletion) if !error => ONE_MORE,
@@ -386,6 +386,15 @@ fn after_response(frame: &Frame, list: ListForm, legacy: bool) -> Progress {
         | ListForm::Irregular(_)
         | ListForm::Unknown => Progress::Final,
     }
+}
+
+/// An old list begins with a plain Success that says so, as `Queue status will follow` does. One that says that there is
+/// nothing, as that of VoicemailUsersList without users, is all that comes.
+fn announces_more(frame: &Frame) -> bool {
+    let text = frame.header("Message").unwrap_or_default();
+    let word = b"follow";
+    text.windows(word.len())
+        .any(|part| part.eq_ignore_ascii_case(word))
 }
 
 fn in_list(frame: &Frame, delivered: u64, list: ListForm) -> Progress {

@@ -1,5 +1,7 @@
 //! Nodes of other versions: old lists, and Commands whose answer is wanted in another form.
 
+use std::time::Duration;
+
 use ami_mux::{LaneRole, Mail, PartKind};
 use ami_proto::CommandOutput;
 
@@ -33,6 +35,22 @@ fn an_old_list_begins_plainly_and_ends_with_the_event_of_its_name() {
     );
     rig.says(lane, &format!("Event: QueueStatusComplete|ActionID: {id}"));
     assert_eq!(parts(&mut rig), [(PartKind::Complete, true)]);
+}
+
+#[test]
+fn an_old_list_that_has_nothing_is_answered_at_once() {
+    let mut rig = Rig::up_as(settings(), "2.5.0");
+    let lane = rig.lanes(LaneRole::Action)[0];
+    rig.submit(1, "Action: VoicemailUsersList|ActionID: mine");
+    let id = wire_id(&rig.take(lane));
+    rig.says(
+        lane,
+        &format!("Response: Success|ActionID: {id}|Message: There are no voicemail users currently defined."),
+    );
+    let whole = PartKind::Response { success: true };
+    assert_eq!(parts(&mut rig), [(whole, true)]);
+    rig.wait(Duration::from_mins(1));
+    assert_eq!(parts(&mut rig), []);
 }
 
 /// 13.8 and 14.1 greet alike: what the answer is tells its first line alone.
