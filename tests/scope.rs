@@ -132,6 +132,9 @@ async fn mark(actor: &mut SimClient, tenant: &str, word: &str) {
     succeeds(actor, &["Action: QueueRemove", "Queue: empty", &interface]).await;
 }
 
+/// Events that say of a channel that it is in a bridge from then on.
+const ENTERS: [&[u8]; 2] = [b"BridgeEnter", b"ConfbridgeJoin"];
+
 /// What of all events the tenant should see, by a plain reading.
 fn expected(tenant: &str, all: &[Frame]) -> Vec<Frame> {
     let mut bridges = HashSet::new();
@@ -139,7 +142,7 @@ fn expected(tenant: &str, all: &[Frame]) -> Vec<Frame> {
         let bridge = header(frame, "BridgeUniqueid");
         let name = frame.event_name().unwrap_or_default();
         if names_one_of(tenant, frame) {
-            if name == b"BridgeEnter" {
+            if ENTERS.contains(&name) {
                 bridges.insert(bridge);
             }
             return true;
@@ -157,7 +160,11 @@ fn expected(tenant: &str, all: &[Frame]) -> Vec<Frame> {
 fn of_known_bridges(frames: Vec<Frame>) -> Vec<Frame> {
     let entered: HashSet<String> = frames
         .iter()
-        .filter(|frame| frame.event_name() == Some(b"BridgeEnter"))
+        .filter(|frame| {
+            frame
+                .event_name()
+                .is_some_and(|name| ENTERS.contains(&name))
+        })
         .map(|frame| header(frame, "BridgeUniqueid"))
         .collect();
     let is_known = |frame: &Frame| {
@@ -192,7 +199,15 @@ async fn many_calls(actor: &mut SimClient) {
             .await
             .expect("parked");
     }
-    until_channels(actor, "411@", 4).await;
+    let has_joined = |frame: &Frame| {
+        frame.event_name() == Some(b"ConfbridgeJoin") && header(frame, "Conference") == "411"
+    };
+    for _ in TENANTS {
+        actor
+            .next_where("somebody in the conference", has_joined)
+            .await
+            .expect("joined");
+    }
     for extension in ["call-1@", "over-zeta@", "pickup-1@", "300@"] {
         until_channels(actor, extension, 0).await;
     }
@@ -204,6 +219,13 @@ async fn many_calls(actor: &mut SimClient) {
             .expect("answered");
         until_channels(actor, &format!("Local/{extension}@"), 0).await;
     }
+    let is_end = |frame: &Frame| {
+        frame.event_name() == Some(b"BridgeDestroy") && header(frame, "BridgeName") == "411"
+    };
+    actor
+        .next_where("the end of the conference", is_end)
+        .await
+        .expect("ended");
 }
 
 #[tokio::test]

@@ -149,6 +149,27 @@ fn the_end_of_a_bridge_is_for_those_whose_channels_were_in_it() {
     assert!(!sees(&mut desk, 0, &ends("b4")));
 }
 
+/// Else calls of others could fill the budget of a session that waits for a long list.
+#[test]
+fn events_of_others_do_not_wait_behind_an_answer() {
+    let mut desk = Desk::logged_in("t@pbx1");
+    desk.says(&format!("Action: Getvar|Channel: {OWN}|Variable: X"));
+    let seq = desk.submitted[0].1.seq;
+    desk.wrote(0, seq);
+    desk.tells(
+        0,
+        &format!("Event: Hangup|Privilege: call,all|Channel: {FOREIGN}"),
+    );
+    assert_eq!(desk.session.held_event_bytes(), 0);
+    desk.tells(
+        0,
+        &format!("Event: Hangup|Privilege: call,all|Channel: {OWN}"),
+    );
+    assert!(desk.session.held_event_bytes() > 0 && desk.heard().is_empty());
+    desk.answer(0, seq, "Response: Success|Value: y");
+    assert!(desk.heard().contains("Event: Hangup"));
+}
+
 /// A session that sees bridges without end keeps a bounded number of them.
 #[test]
 fn bridges_are_remembered_within_a_bound() {

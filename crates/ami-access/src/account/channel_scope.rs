@@ -28,6 +28,7 @@ impl ChannelScope {
 
     /// Whether the channel of that name is inside, by its whole name or by its device's.
     pub fn holds_channel(&self, name: &[u8]) -> bool {
+        let name = of_stand_in(name);
         self.matches(name) || without_tail(name).is_some_and(|device| self.matches(device))
     }
 
@@ -57,6 +58,32 @@ impl ChannelScope {
         open_ended.any(|pattern| pattern.matches(start))
     }
 }
+
+/// The channel whose place a stand-in takes or took: Asterisk calls it `AsyncGoto/PJSIP/100-0000001a<ZOMBIE>` and the like.
+fn of_stand_in(name: &[u8]) -> &[u8] {
+    let mut whole = name;
+    while let Some(rest) = STAND_IN_ENDS
+        .iter()
+        .find_map(|end| whole.strip_suffix(*end))
+    {
+        whole = rest;
+    }
+    STAND_IN_BEGINNINGS
+        .iter()
+        .find_map(|begin| whole.strip_prefix(*begin))
+        .filter(|rest| rest.contains(&b'/'))
+        .unwrap_or(whole)
+}
+
+const STAND_IN_BEGINNINGS: [&[u8]; 5] = [
+    b"AsyncGoto/",
+    b"Bridge/",
+    b"Parked/",
+    b"Surrogate/",
+    b"Transfered/",
+];
+
+const STAND_IN_ENDS: [&[u8]; 2] = [b"<MASQ>", b"<ZOMBIE>"];
 
 /// The device of a channel's name: what stands before `-` and eight hexadecimal digits, once. A device may well have a
 /// name that ends so itself.

@@ -89,13 +89,9 @@ const SPECIAL: &[(&str, EventRow)] = &[
             ..EventRow::naming(ONE_CHANNEL)
         },
     ),
-    (
-        "BridgeEnter",
-        EventRow {
-            bridge: Some(BridgeStep::Enter),
-            ..EventRow::naming(ONE_CHANNEL)
-        },
-    ),
+    ("BridgeEnter", ENTERS),
+    // On 16 it comes before the BridgeEnter of its channel.
+    ("ConfbridgeJoin", ENTERS),
     (
         "BridgeDestroy",
         EventRow {
@@ -110,6 +106,11 @@ const SPECIAL: &[(&str, EventRow)] = &[
 const FOR_ALL: EventRow = EventRow {
     is_for_all: true,
     ..EventRow::naming(&[])
+};
+
+const ENTERS: EventRow = EventRow {
+    bridge: Some(BridgeStep::Enter),
+    ..EventRow::naming(ONE_CHANNEL)
 };
 
 const ONE_CHANNEL: Headers = &[("Channel", Names::Channel)];
@@ -175,7 +176,7 @@ const TABLE: &[(&str, Headers)] = &[
     (
         "AGIExec AGIExecEnd AGIExecStart AOC-D AOC-E AOC-S AgentLogin AgentLogoff Agentlogin Agentlogoff \
          AsyncAGI AsyncAGIEnd AsyncAGIExec AsyncAGIStart BridgeLeave ChannelTalkingStart \
-         ChannelTalkingStop ChannelUpdate ConfbridgeJoin ConfbridgeLeave ConfbridgeMute \
+         ChannelTalkingStop ChannelUpdate ConfbridgeLeave ConfbridgeMute \
          ConfbridgeTalking ConfbridgeUnmute DTMF DTMFBegin DTMFEnd FAXStatus FaxReceived FaxSent Flash \
          Hangup HangupHandlerPop HangupHandlerPush HangupHandlerRun HangupRequest Hold Join Leave MCID \
          MeetmeJoin MeetmeLeave MeetmeMute MeetmeTalkRequest MeetmeTalking MessageWaiting MiniVoiceMail \

@@ -1,5 +1,6 @@
 //! What a node says on its way to the client: held by the gate, tested at the moment when its turn comes, written.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
@@ -12,6 +13,19 @@ use super::surroundings::Surroundings;
 use crate::event::NodeEvent;
 
 impl Session {
+    /// Takes in an event, unless its account can never see it.
+    pub(super) fn admit_event(
+        &mut self,
+        event: Arc<NodeEvent>,
+        surroundings: &impl Surroundings,
+        now: Instant,
+    ) {
+        let hidden = matches!(&self.phase, Phase::Open(login) if !login.may_come_to_see(&event));
+        if !hidden {
+            self.admit(Held::Event(event), surroundings, now);
+        }
+    }
+
     /// Gives what its node said, or holds it behind the answers that it must not overtake.
     pub(super) fn admit(&mut self, held: Held, surroundings: &impl Surroundings, now: Instant) {
         if let Some(held) = self.gate.admit(held) {

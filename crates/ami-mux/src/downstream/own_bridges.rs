@@ -53,6 +53,14 @@ impl OwnBridges {
 }
 
 impl Login {
+    /// Whether the event may be for this session at its time: the others need not wait for it, nor count as waiting.
+    pub(super) fn may_come_to_see(&self, event: &NodeEvent) -> bool {
+        match &self.principal.account().channels {
+            None => true,
+            Some(scope) => event.is_inside(scope) || event.objects().bridges().next().is_some(),
+        }
+    }
+
     /// Whether the account's `channels` let it see the event.
     pub(super) fn may_see(&mut self, event: &NodeEvent) -> bool {
         let Some(scope) = &self.principal.account().channels else {

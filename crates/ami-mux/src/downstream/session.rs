@@ -178,7 +178,7 @@ impl Session {
                 self.line.answer(seq, Part { bytes, last, kind });
                 self.advance(surroundings, now);
             }
-            Mail::Event(event) => self.admit(Held::Event(event), surroundings, now),
+            Mail::Event(event) => self.admit_event(event, surroundings, now),
             Mail::Security(event) => match self.only_node() {
                 Some(node) => self.admit(Held::Security(node, event), surroundings, now),
                 None => self.give_security(&event),

@@ -36,6 +36,27 @@ fn a_device_and_its_channels() {
 }
 
 #[test]
+fn what_stands_in_for_a_channel_is_of_its_account() {
+    let own = scope("PJSIP/boss");
+    for channel in [
+        "AsyncGoto/PJSIP/boss-0000001a",
+        "AsyncGoto/PJSIP/boss-0000001a<ZOMBIE>",
+        "PJSIP/boss-0000001a<MASQ>",
+        "Parked/PJSIP/boss-0000001a<MASQ><ZOMBIE>",
+    ] {
+        assert!(own.holds_channel(channel.as_bytes()), "{channel}");
+    }
+    for channel in [
+        "AsyncGoto/PJSIP/other-0000001a<ZOMBIE>",
+        "X/PJSIP/boss-0000001a",
+        "AsyncGoto/boss",
+        "<MASQ>",
+    ] {
+        assert!(!own.holds_channel(channel.as_bytes()), "{channel}");
+    }
+}
+
+#[test]
 fn a_device_whose_own_name_looks_like_a_tail() {
     let own = scope("PJSIP/acme");
     assert!(own.holds_channel(b"PJSIP/acme-0000001a"));
