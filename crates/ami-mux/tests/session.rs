@@ -191,10 +191,15 @@ fn actions_behind_a_wait_run_when_it_ends() {
     let wait = "Action: WaitEvent|ActionID: w";
     for ends in [Desk::drain, Desk::closes] {
         let mut desk = Desk::logged_in("a@pbx1");
-        desk.says(&format!("{wait}||Action: Ping|ActionID: p"));
+        desk.says(&format!(
+            "{wait}||Action: Ping|ActionID: p||Action: WaitEvent|ActionID: v"
+        ));
         assert_eq!(desk.heard(), "");
         ends(&mut desk);
-        assert_in_order(&desk.heard(), &["ActionID: w", "ActionID: p"]);
+        assert_in_order(
+            &desk.heard(),
+            &["ActionID: w", "ActionID: p", "ActionID: v"],
+        );
         assert!(desk.closed);
     }
     // As many as a session may have, and one more that is not taken yet.

@@ -42,14 +42,15 @@ impl WaitRequest {
 }
 
 impl Session {
-    /// What the client has sent behind it already ends it at once.
+    /// What the client has sent behind it already ends it at once, and so does the end of the session.
     pub(in crate::downstream) fn begin_wait(&mut self, request: WaitRequest, now: Instant) {
         let until = request.timeout.map(|timeout| now + timeout);
         self.waiting = Some(Waiting {
             id: request.id,
             until,
         });
-        if !self.line.is_empty() || until.is_some_and(|until| until <= now) {
+        let ends = self.ending.is_some() || !self.line.is_empty();
+        if ends || until.is_some_and(|until| until <= now) {
             self.finish_wait();
         }
     }
