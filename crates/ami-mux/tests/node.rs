@@ -481,6 +481,20 @@ fn an_event_on_the_event_lane_answers_nothing() {
     );
 }
 
+/// An event may have several ActionIDs, the first of them its author's.
+#[test]
+fn no_id_of_amiplex_is_shown_in_an_event_whichever_it_is() {
+    let mut rig = Rig::up(settings());
+    let event = rig.event_lane();
+    let user_event = "Event: UserEvent|Privilege: user,all|UserEvent: x";
+    rig.says(
+        event,
+        &format!("{user_event}|ActionID: his|ActionID: amx1-0000feed-0-1|X: 1"),
+    );
+    let shown = user_event.replace('|', "\r\n") + "\r\nActionID: his\r\nX: 1\r\n\r\n";
+    assert_eq!(rig.events(), [shown]);
+}
+
 /// An Originate's Timeout is the time of its call; its acknowledgement comes at once.
 #[test]
 fn the_timeout_of_an_async_originate_does_not_delay_its_deadline() {

@@ -100,12 +100,12 @@ impl<R: Clone> Node<R> {
             bytes,
             asked_by: None,
         };
-        let Some(id) = frame.action_id().filter(|id| is_wire_action_id(id)) else {
+        if !frame.headers("ActionID").any(is_wire_action_id) {
             return of_nobody(smallvec![frame.bytes().clone()]);
-        };
-        let known = self
-            .pending
-            .key_of(id)
+        }
+        let known = frame
+            .action_id()
+            .and_then(|id| self.pending.key_of(id))
             .and_then(|key| self.async_ids.restore(key, frame));
         known.unwrap_or_else(|| {
             self.note(NodeNote::ForeignId);
