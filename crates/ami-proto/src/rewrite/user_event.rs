@@ -67,7 +67,7 @@ impl EchoedIds {
 
 /// Gives a UserEvent back as if the node had echoed the client's own lines.
 ///
-/// The echo begins behind the first `UserEvent` header, which is the node's own. Our `ActionID` line is removed wherever it stands in it.
+/// The echo begins behind the first `UserEvent` header, which is the node's own. Our `ActionID` line is removed wherever it stands.
 pub fn restore_user_event(frame: &Frame, ids: &EchoedIds) -> Slices {
     let (bytes, index) = (frame.bytes(), frame.index());
     let Some(name) = index.matches(bytes, USER_EVENT).next() else {
@@ -81,13 +81,18 @@ pub fn restore_user_event(frame: &Frame, ids: &EchoedIds) -> Slices {
         .filter(|line| echoes_actions || !line.is_action)
         .peekable();
     let mut out = Slices::new();
-    let mut run = 0..index.span(name).end;
+    let mut run = 0..0;
     let mut position = 0;
-    for number in name + 1..index.len() {
+    for number in 0..index.len() {
         let span = index.span(number);
-        if is(number, ACTION) || is(number, ACTION_ID) {
+        let in_echo = number > name;
+        if is(number, ACTION_ID) || in_echo && is(number, ACTION) {
             push_slice(&mut out, bytes, run);
             run = span.end..span.end;
+            continue;
+        }
+        if !in_echo {
+            run.end = span.end;
             continue;
         }
         while let Some(line) = withheld.next_if(|line| line.position <= position) {

@@ -117,3 +117,13 @@ proptest! {
         prop_assert_eq!(relayed(&action, &["Node", "Suppress"], echo_actions), broadcast(&action, echo_actions));
     }
 }
+
+/// No Asterisk writes one there; but an id of ours is never shown, wherever a node puts it.
+#[test]
+fn an_id_of_ours_before_the_echo_is_removed_too() {
+    let frame = format!("{HEAD}ActionID: amx1-00000001-2-3\r\nUserEvent: A\r\nX: 1\r\n\r\n");
+    let frame = Frame::parse(frame.into()).unwrap();
+    let ids = EchoedIds::of(&read("Action: UserEvent\nUserEvent: A\nX: 1\n\n"));
+    let shown = String::from_utf8(join(restore_user_event(&frame, &ids)).to_vec()).unwrap();
+    assert_eq!(shown, format!("{HEAD}UserEvent: A\r\nX: 1\r\n\r\n"));
+}
