@@ -193,6 +193,14 @@ fn small_v6() -> impl Strategy<Value = IpAddr> {
         .prop_map(|(high, low)| IpAddr::V6(Ipv6Addr::from_bits((high << 120) | low)))
 }
 
+/// The same peer on a socket that serves both families.
+fn mapped(peer: IpAddr) -> IpAddr {
+    match peer {
+        IpAddr::V4(v4) => IpAddr::V6(v4.to_ipv6_mapped()),
+        IpAddr::V6(_) => peer,
+    }
+}
+
 fn mask_v4() -> impl Strategy<Value = IpAddr> {
     prop::sample::select(vec![0u32, 0xFF00_0000, 0xFF, 0x0100_0001, u32::MAX])
         .prop_map(|bits| IpAddr::V4(Ipv4Addr::from_bits(bits)))
@@ -222,6 +230,31 @@ proptest! {
             list.append(sense, &format!("{address}/{mask}")).unwrap();
         }
         prop_assert_eq!(list.allows(peer), naive(&rules, peer));
+    }
+
+    #[test]
+    fn an_account_lets_pass_whom_all_its_lists_let_pass(
+        own in prop::collection::vec(rule(), 0..5),
+        named in prop::collection::vec(prop::option::weighted(0.9, prop::collection::vec(rule(), 0..5)), 0..3),
+        peer in prop_oneof![small_v4(), small_v6(), small_v4().prop_map(mapped)],
+    ) {
+        let rules = |rules: &[PlainRule]| {
+            let mut list = RuleList::default();
+            for (permit, address, mask) in rules {
+                let sense = if *permit { Sense::Permit } else { Sense::Deny };
+                list.append(sense, &format!("{address}/{mask}")).unwrap();
+            }
+            list
+        };
+        let mut acl = Acl { own: rules(&own), named: Vec::new() };
+        for (number, list) in named.iter().enumerate() {
+            let list = list.as_deref().map(|list| Arc::new(rules(list)));
+            let is_new = acl.append_named(&format!("list{number}"), list);
+            prop_assert!(is_new);
+        }
+        let plain = peer.to_canonical();
+        let by_named = named.iter().all(|list| list.as_deref().is_some_and(|list| naive(list, plain)));
+        prop_assert_eq!(acl.allows(peer), naive(&own, plain) && by_named);
     }
 
     #[test]

@@ -213,7 +213,95 @@ fn bad_criteria_are_errors() {
     }
 }
 
+/// An advanced filter as plain data.
+#[derive(Debug, Clone)]
+struct Plain {
+    exclude: bool,
+    name: Option<&'static str>,
+    header: Option<&'static str>,
+    method: &'static str,
+    pattern: &'static str,
+}
+
+impl Plain {
+    fn matches(&self, headers: &[(&str, &str)], text: &str) -> bool {
+        let has = |value: &str| match self.method {
+            "exact" => value == self.pattern,
+            "starts_with" => value.starts_with(self.pattern),
+            "ends_with" => value.ends_with(self.pattern),
+            "contains" => value.contains(self.pattern),
+            _ => true,
+        };
+        let of_name = self.name.is_none_or(|name| headers[0].1 == name);
+        of_name
+            && match self.header {
+                Some(header) => headers
+                    .iter()
+                    .any(|(name, value)| *name == header && !value.is_empty() && has(value)),
+                None => has(text),
+            }
+    }
+
+    fn criteria(&self) -> String {
+        let action = if self.exclude { "exclude" } else { "include" };
+        let words = [
+            ("action", Some(action)),
+            ("name", self.name),
+            ("header", self.header),
+            ("method", Some(self.method)),
+        ];
+        let words = words
+            .into_iter()
+            .filter_map(|(word, argument)| Some(format!("{word}({})", argument?)));
+        words.collect::<Vec<_>>().join(",")
+    }
+}
+
+fn plain() -> impl Strategy<Value = Plain> {
+    let name = prop::option::of(prop::sample::select(vec!["Hangup", "hangup", "VarSet"]));
+    let header = prop::option::of(prop::sample::select(vec![
+        "Channel", "channel", "Cause", "Event",
+    ]));
+    let method = prop::sample::select(vec![
+        "none",
+        "exact",
+        "starts_with",
+        "ends_with",
+        "contains",
+    ]);
+    let pattern = prop::sample::select(vec!["SIP/a", "SIP", "a", "16", "Hangup", "l: S"]);
+    (any::<bool>(), name, header, method, pattern).prop_map(
+        |(exclude, name, header, method, pattern)| Plain {
+            exclude,
+            // Without any of them it would be no filter.
+            name: name.or_else(|| (header.is_none() && method == "none").then_some("Hangup")),
+            header,
+            method,
+            pattern: if method == "none" { "" } else { pattern },
+        },
+    )
+}
+
 proptest! {
+    #[test]
+    fn advanced_filters_admit_what_the_plain_evaluator_admits(
+        filters in prop::collection::vec(plain(), 0..4),
+        name in prop::sample::select(vec!["Hangup", "VarSet"]),
+        rest in prop::collection::vec((prop::sample::select(vec!["Channel", "Cause", "channel"]), prop::sample::select(vec!["", "SIP/a", "SIP/ab", "a", "16"])), 0..4),
+    ) {
+        let headers: Vec<(&str, &str)> = std::iter::once(("Event", name)).chain(rest).collect();
+        let lines: Vec<String> = headers.iter().map(|(name, value)| format!("{name}: {value}")).collect();
+        let text = lines.join("\r\n") + "\r\n\r\n";
+        let mut all = EventFilters::default();
+        for filter in &filters {
+            all.push(EventFilter::parse(Some(&filter.criteria()), filter.pattern).unwrap());
+        }
+        let (excludes, includes): (Vec<&Plain>, Vec<&Plain>) = filters.iter().partition(|filter| filter.exclude);
+        let included = includes.is_empty() || includes.iter().any(|filter| filter.matches(&headers, &text));
+        let excluded = excludes.iter().any(|filter| filter.matches(&headers, &text));
+        prop_assert_eq!(all.admit(text.as_bytes()), included && !excluded);
+    }
+
     #[test]
     fn literals_match_themselves(text in "[ -~]{1,20}") {
         let escaped: String = text.chars().flat_map(|c| {

@@ -1,0 +1,6 @@
+//! Rights of accounts, compared with an evaluator that is as plain as can be.
+
+#[cfg(test)]
+mod naive;
+#[cfg(test)]
+mod properties;
