@@ -17,6 +17,18 @@ use header::{Filter, Header, HeaderOption};
 /// Files inside files, the first one counted, as Asterisk allows.
 pub(crate) const INCLUDE_DEPTH_MAX: u32 = 10;
 
+/// Files read, each as often as it is included.
+const FILES_MAX: usize = 10_000;
+
+/// Bytes of those files.
+const FILE_BYTES_MAX: usize = 64 * 1024 * 1024;
+
+/// Variables that one section inherits: one that inherits from itself doubles.
+const INHERITED_MAX: usize = 10_000;
+
+/// Variables that all sections inherit together.
+const ALL_INHERITED_MAX: usize = 250_000;
+
 /// One `name = value` line. No `Debug`: a value may be a secret.
 #[derive(Clone)]
 pub(crate) struct Variable {
@@ -49,6 +61,10 @@ impl Document {
             sections: Vec::new(),
             current: None,
             depth: 0,
+            files_read: 0,
+            bytes_read: 0,
+            gave_up: false,
+            inherited: 0,
         };
         let at = Place::new(path, 0);
         if let Err(error) = parser.file(path, &mut None, &mut BlockComments::default()) {
@@ -77,6 +93,12 @@ struct Parser<'a> {
     /// is in: after an include, that file goes on where it was.
     current: Option<SectionIndex>,
     depth: u32,
+    files_read: usize,
+    bytes_read: usize,
+    /// Includes went too far: the rest of them is passed over, since files that include each other multiply.
+    gave_up: bool,
+    /// Variables that sections got from others.
+    inherited: usize,
 }
 
 impl Parser<'_> {
@@ -86,7 +108,9 @@ impl Parser<'_> {
         section: &mut Option<SectionIndex>,
         blocks: &mut BlockComments,
     ) -> io::Result<()> {
+        self.files_read += 1;
         let content = self.files.read(path)?;
+        self.bytes_read += content.len();
         for (number, line) in lexer::lines(&content) {
             let at = Place::new(path, number);
             match lexer::text(line, number, blocks) {
@@ -158,9 +182,11 @@ impl Parser<'_> {
                         self.report.error(at, text);
                         continue;
                     };
-                    let inherited = self.sections.get(index).map(|base| base.variables.clone());
+                    let Some(inherited) = self.inherited_from(index, at) else {
+                        continue;
+                    };
                     if let Some(target) = target(&mut fresh, &mut self.sections, *section) {
-                        target.variables.extend(inherited.unwrap_or_default());
+                        target.variables.extend(inherited);
                     }
                 }
             }
@@ -170,6 +196,29 @@ impl Parser<'_> {
             self.current = self.sections.len().checked_sub(1);
             *section = self.current;
         }
+    }
+
+    /// The variables of a section, unless there are too many by now.
+    fn inherited_from(&mut self, index: SectionIndex, at: &Place) -> Option<Vec<Variable>> {
+        let base = self.sections.get(index)?;
+        let all = self.inherited + base.variables.len();
+        let exceeded = if base.variables.len() > INHERITED_MAX {
+            Some(format!(
+                "a section inherits more than {INHERITED_MAX} lines"
+            ))
+        } else if all > ALL_INHERITED_MAX {
+            Some(format!(
+                "sections inherit more than {ALL_INHERITED_MAX} lines"
+            ))
+        } else {
+            None
+        };
+        if let Some(text) = exceeded {
+            self.report.error(at, text);
+            return None;
+        }
+        self.inherited = all;
+        Some(base.variables.clone())
     }
 
     /// The first section of that name that the filter accepts.
@@ -249,11 +298,22 @@ impl Parser<'_> {
     }
 
     fn include(&mut self, name: &str, is_try: bool, at: &Place) {
-        if self.depth + 1 >= INCLUDE_DEPTH_MAX {
-            self.report.error(
-                at,
-                format!("includes nested deeper than {INCLUDE_DEPTH_MAX}"),
-            );
+        if self.gave_up {
+            return;
+        }
+        let too_much = if self.depth + 1 >= INCLUDE_DEPTH_MAX {
+            Some(format!("includes nested deeper than {INCLUDE_DEPTH_MAX}"))
+        } else if self.files_read >= FILES_MAX || self.bytes_read >= FILE_BYTES_MAX {
+            Some(format!(
+                "more than {FILES_MAX} files or 64 MiB are included"
+            ))
+        } else {
+            None
+        };
+        if let Some(what) = too_much {
+            self.gave_up = true;
+            let text = format!("{what}: no further file is read");
+            self.report.error(at, text);
             return;
         }
         let path = self.config_dir.join(name);

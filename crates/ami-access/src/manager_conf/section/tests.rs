@@ -186,6 +186,35 @@ fn endless_includes_end() {
     assert_eq!(sections.len(), 10);
 }
 
+/// Each level has twenty times the files of the one above.
+#[test]
+fn includes_that_multiply_end() {
+    let cyclic = main_file(&"#include manager.conf\n".repeat(20));
+    let (_, errors, _) = read(&cyclic);
+    assert_eq!(errors.len(), 1, "{errors:?}");
+    let mut files = main_file(&"#include 1\n".repeat(20));
+    for level in 1..9 {
+        let next = format!("#include {}\n", level + 1).repeat(20);
+        files = files.with(format!("/etc/amiplex/{level}"), next);
+    }
+    let (_, errors, _) = read(&files.with("/etc/amiplex/9", "[a]\n"));
+    assert_eq!(errors.len(), 1, "{errors:?}");
+    let many = "more than 10000 files or 64 MiB are included: no further file is read";
+    assert!(errors[0].contains(many), "{errors:?}");
+}
+
+#[test]
+fn sections_that_inherit_from_themselves_end() {
+    let doubling = "[a](+,a)\n".repeat(64);
+    let found = errors(&format!("[a]\nx=1\n{doubling}"));
+    assert!(found[0].contains("a section inherits more than 10000 lines"));
+    let heirs = "[b](a)\n".repeat(300);
+    let lines = "x=1\n".repeat(1_000);
+    let found = errors(&format!("[a]\n{lines}{heirs}"));
+    assert!(found[0].contains("sections inherit more than 250000 lines"));
+    assert_eq!(found.len(), 50);
+}
+
 #[test]
 fn real_files_are_read_from_the_disk() {
     let dir = tempfile::tempdir().unwrap();
