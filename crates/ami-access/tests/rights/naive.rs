@@ -43,19 +43,37 @@ const LOCAL: [&str; 8] = [
     "WaitEvent",
 ];
 
-/// Actions of which a check inside may refuse what the class permits.
-const CHECKED_INSIDE: [&str; 11] = [
-    "Command",
-    "CreateConfig",
-    "GetConfig",
-    "GetConfigJSON",
-    "Getvar",
-    "ListCategories",
-    "ModuleLoad",
-    "Originate",
-    "Setvar",
-    "Status",
-    "UpdateConfig",
+/// Actions that nothing inside them can make be refused: their classes alone decide.
+const UNCHECKED: [&str; 29] = [
+    "Agents",
+    "BridgeList",
+    "CoreSettings",
+    "CoreShowChannels",
+    "CoreStatus",
+    "DBPut",
+    "DeviceStateList",
+    "ExtensionState",
+    "FAXStats",
+    "IAXnetstats",
+    "JabberSend",
+    "ParkedCalls",
+    "PRIDebugSet",
+    "QueueAdd",
+    "QueueLog",
+    "QueuePause",
+    "QueuePenalty",
+    "QueueReload",
+    "QueueRemove",
+    "QueueReset",
+    "QueueRule",
+    "Queues",
+    "QueueStatus",
+    "QueueSummary",
+    "SIPpeers",
+    "UserEvent",
+    "XAgi",
+    "XNone",
+    "XTwo",
 ];
 
 /// What the nodes say they have besides what every Asterisk has.
@@ -85,7 +103,7 @@ pub(crate) enum Verdict {
     Denied,
     /// The session answers it itself.
     Local,
-    /// A check inside the action decides.
+    /// A check inside the action may still refuse it.
     Checked,
     /// It may be run.
     Permitted,
@@ -146,10 +164,10 @@ impl Rights {
             Verdict::Denied
         } else if LOCAL.into_iter().any(is) {
             Verdict::Local
-        } else if CHECKED_INSIDE.into_iter().any(is) {
-            Verdict::Checked
-        } else {
+        } else if UNCHECKED.into_iter().any(is) {
             Verdict::Permitted
+        } else {
+            Verdict::Checked
         }
     }
 }
