@@ -14,11 +14,25 @@ pub(crate) enum FullBuffer {
 }
 
 /// A message as it would be processed.
-#[derive(Clone, Debug, PartialEq, Eq, Default)]
+#[derive(Clone, PartialEq, Eq, Default)]
 pub(crate) struct Message {
     pub(crate) lines: Vec<Vec<u8>>,
     pub(crate) too_long: bool,
     pub(crate) too_many: bool,
+}
+
+impl std::fmt::Debug for Message {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let lines = self
+            .lines
+            .iter()
+            .map(|line| line.escape_ascii().to_string());
+        f.debug_struct("Message")
+            .field("lines", &lines.collect::<Vec<_>>())
+            .field("too_long", &self.too_long)
+            .field("too_many", &self.too_many)
+            .finish()
+    }
 }
 
 impl Message {

@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod asterisk;
 #[cfg(test)]
+mod meaning;
+#[cfg(test)]
 mod recorded;
 #[cfg(test)]
 mod smuggling;

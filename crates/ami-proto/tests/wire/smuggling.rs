@@ -7,6 +7,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 
 use crate::asterisk::{Asterisk, FullBuffer, Message};
+use crate::meaning::meaning;
 
 /// Pieces from which hostile streams are made: line ends of all kinds, headers that matter, lengths around the buffer's.
 fn piece() -> impl Strategy<Value = Vec<u8>> {
@@ -51,38 +52,6 @@ fn decode_in_chunks(bytes: &[u8], chunk: usize) -> Vec<Incoming> {
         // 128 lines with their CRLF, and one line that is not finished.
         assert!(decoder.pending_bytes() <= 128 * 1024 + 1024);
         assert!(buf.len() <= 1024);
-    }
-    out
-}
-
-/// What the stream means: complete lines, cut at NUL, an empty one ending the message; a line over 1,022 bytes lost whole.
-fn meaning(bytes: &[u8]) -> Vec<Message> {
-    let mut out = Vec::new();
-    let mut message = Message::default();
-    let mut count = 0;
-    let whole = bytes
-        .iter()
-        .rposition(|byte| *byte == b'\n')
-        .map_or(0, |at| at + 1);
-    for line in bytes[..whole].split_inclusive(|byte| *byte == b'\n') {
-        let line = &line[..line.len() - 1];
-        let line = line.strip_suffix(b"\r").unwrap_or(line);
-        if line.len() > 1022 {
-            message.too_long = true;
-            count += 1;
-        } else {
-            let line: Vec<u8> = line.iter().copied().take_while(|byte| *byte != 0).collect();
-            if line.is_empty() {
-                message.too_many = count > 128;
-                out.push(std::mem::take(&mut message));
-                count = 0;
-                continue;
-            }
-            count += 1;
-            if count <= 128 {
-                message.lines.push(line);
-            }
-        }
     }
     out
 }
