@@ -40,7 +40,9 @@ pub(crate) fn check(
     };
     let permitted = may_ever(account, name)
         && objects_inside(scope, &rule, action)
-        && function::only_of_the_channel(name, action);
+        && function::reaches_nobody(name, action)
+        // A list of variables names the functions that it opens, one by one.
+        && (account.limits.variables.is_some() || function::only_of_the_channel(name, action));
     permitted.then_some(match rule.access {
         Access::List | Access::ObjectList => Answer::OwnItems,
         Access::Open | Access::Objects | Access::NamedObjects | Access::Named => Answer::Whole,

@@ -8,7 +8,7 @@ mod option;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use ami_proto::ClassSet;
+use ami_proto::{Class, ClassSet};
 
 use super::named_acl::NamedAcls;
 use super::report::{Place, Report};
@@ -101,13 +101,7 @@ impl<'a> AccountsBuilder<'a> {
                 report.notice(&at, text);
             }
             if account.channels.is_some() {
-                for name in scope::unlimited(&account) {
-                    let text = format!(
-                        "account {} has channels, which do not limit {name}: allow_actions names it",
-                        account.name
-                    );
-                    report.notice(&at, text);
-                }
+                notice_what_channels_leave(&account, &at, report);
             }
             if let (NodeScope::Names(names), Some(default)) =
                 (&account.nodes, &account.default_node)
@@ -170,3 +164,33 @@ impl<'a> AccountsBuilder<'a> {
         }
     }
 }
+
+/// Says what an account with `channels` may do beyond them.
+fn notice_what_channels_leave(account: &Account, at: &Place, report: &mut Report) {
+    let name = &account.name;
+    for action in scope::unlimited(account) {
+        let text = format!(
+            "account {name} has channels, which do not limit {action}: allow_actions names it"
+        );
+        report.notice(at, text);
+    }
+    let open = SENDERS
+        .into_iter()
+        .filter(|(action, class)| account.write.contains(*class) && account.may_ever_run(action));
+    let open: Vec<&str> = open.map(|(action, _)| action).collect();
+    if account.limits.contexts.is_none() && !account.limits.safe && !open.is_empty() {
+        let text = format!(
+            "account {name} has channels and no contexts: {} lead anywhere in the dialplan",
+            open.join(", ")
+        );
+        report.notice(at, text);
+    }
+}
+
+/// Actions that send a channel into the dialplan.
+const SENDERS: [(&str, Class); 4] = [
+    ("Originate", Class::Originate),
+    ("Redirect", Class::Call),
+    ("Atxfer", Class::Call),
+    ("BlindTransfer", Class::Call),
+];

@@ -187,6 +187,21 @@ fn what_channels_do_not_limit_is_noticed() {
         )
     });
     assert_eq!(found, expected);
+    let of = |lines: &str| notices(&format!("[u]\nsecret=x\nchannels=PJSIP/a-*\n{lines}\n"));
+    let found = of("write=call,originate\ndeny_actions=Atxfer");
+    assert_eq!(
+        found,
+        [
+            "manager.conf:1: account u has channels and no contexts: Originate, Redirect, BlindTransfer lead anywhere in the dialplan"
+        ]
+    );
+    for closed in [
+        "write=originate\ncontexts=a",
+        "write=call,originate\nsafe=yes",
+        "write=reporting",
+    ] {
+        assert_eq!(of(closed), [""; 0], "{closed}");
+    }
 }
 
 #[test]

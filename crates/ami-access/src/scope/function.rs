@@ -39,7 +39,12 @@ const APPLICATIONS: [&str; 11] = [
     "Wait",
 ];
 
-/// Whether the action, whose name is the table's, asks for nothing beyond the channels that it names.
+/// Whether the application of an Originate takes hold of no other channel.
+pub(super) fn reaches_nobody(name: &str, action: &Action) -> bool {
+    name != "Originate" || action.headers("Application").all(is_harmless)
+}
+
+/// Whether the variables of the action, whose name is the table's, are those of the channels that it names.
 pub(super) fn only_of_the_channel(name: &str, action: &Action) -> bool {
     match name {
         "Getvar" => action
@@ -51,13 +56,10 @@ pub(super) fn only_of_the_channel(name: &str, action: &Action) -> bool {
         "Setvar" => action
             .headers("Variable")
             .all(|text| calls_only(text, &WRITES)),
-        "Originate" => {
-            action.headers("Application").all(is_harmless)
-                && action.headers("Variable").all(|text| {
-                    let mut parts = text.split(|&byte| byte == b',');
-                    parts.all(|part| calls_only(before_equals(part), &WRITES))
-                })
-        }
+        "Originate" => action.headers("Variable").all(|text| {
+            let mut parts = text.split(|&byte| byte == b',');
+            parts.all(|part| calls_only(before_equals(part), &WRITES))
+        }),
         _ => true,
     }
 }
@@ -111,7 +113,7 @@ mod tests {
     fn permitted(lines: &[&str]) -> bool {
         let action = action(lines);
         let name = action.name().unwrap().as_str_lossy().into_owned();
-        only_of_the_channel(&name, &action)
+        reaches_nobody(&name, &action) && only_of_the_channel(&name, &action)
     }
 
     #[test]

@@ -283,6 +283,30 @@ fn only_a_whole_name_opens_what_is_closed() {
 }
 
 #[test]
+fn a_list_of_variables_opens_what_it_names() {
+    let own = "Channel: PJSIP/acme-1-0000001a";
+    let reads = |list: &str, variable: &str| {
+        let account = format!("{OWN}\nvariables={list}");
+        decide_as(&account, &["Action: Getvar", own, variable]).is_ok()
+    };
+    assert!(
+        reads("DB(acme/*)", "Variable: DB(acme/x)")
+            && !reads("DB(acme/*)", "Variable: DB(other/x)")
+    );
+    assert!(
+        !reads("*", "Variable: DB(acme/x)"),
+        "a pattern without parenthesis is no function"
+    );
+    let account = format!("{OWN}\nvariables=*(*)");
+    let spy = [
+        "Action: Originate",
+        "Channel: PJSIP/acme-1",
+        "Application: ChanSpy",
+    ];
+    assert!(decide_as(&account, &spy).is_err());
+}
+
+#[test]
 fn actions_that_no_table_knows_are_closed() {
     let learned =
         crate::LearnedActions::parse([(&b"Custom"[..], &b"x  (Priv: call,all)"[..])].into_iter());
