@@ -311,3 +311,121 @@ async fn online_a_node_that_is_away_or_refuses_fails_the_check_with_the_reason()
     assert!(said.contains("2 nodes could not be reached"), "{said}");
     assert!(!said.contains("-secret"), "{said}");
 }
+
+const TWO_NODES: &str = r#"
+[server]
+manager_conf = "manager.conf"
+[[listener]]
+name = "main"
+bind = "127.0.0.1:0"
+[[node]]
+name = "pbx1"
+address = "127.0.0.1:1"
+username = "amiplex"
+secret = "the-secret-of-the-node"
+[[node]]
+name = "pbx2"
+address = "127.0.0.1:1"
+username = "amiplex"
+secret = "the-secret-of-the-node"
+[[route]]
+action = "Originate"
+match = { header = "Channel", like = "PJSIP/*@berlin" }
+to = "pbx2"
+[[route]]
+action = ["Originate", "MessageSend"]
+to = ["pbx1", "pbx2"]
+policy = "priority"
+"#;
+
+#[tokio::test]
+async fn route_says_where_an_action_would_go_and_why() {
+    let (directory, path) = written(TWO_NODES, ACCOUNTS);
+    for (account, lines, expected) in [
+        (
+            "admin",
+            &["Action: Originate", "Channel: PJSIP/5@berlin"][..],
+            "to pbx2; by [[route]] number 1",
+        ),
+        (
+            "admin",
+            &["Action: Originate", "Channel: PJSIP/5"],
+            "to pbx1; by [[route]] number 2",
+        ),
+        (
+            "admin@pbx2",
+            &["Action: Originate", "Channel: PJSIP/5"],
+            "to pbx2; the session sees no other",
+        ),
+        (
+            "admin",
+            &["Action: DBGet", "Node: pbx1", "Family: f"],
+            "to pbx1; its header Node says so",
+        ),
+        (
+            "admin",
+            &["Action: QueueStatus"],
+            "to pbx1, pbx2, the answers put together; a list that is only read is asked of all",
+        ),
+        (
+            "admin",
+            &["Action: UserEvent"],
+            "nowhere: Node required; nothing says where",
+        ),
+        ("admin", &["Action: Ping"], "answered by amiplex itself"),
+        (
+            "admin",
+            &["Action: Nonsense"],
+            "refused: Invalid/unknown command: Nonsense.",
+        ),
+        (
+            "admin",
+            &["Action: Hangup", "Channel: PJSIP/5-1"],
+            "nowhere: Node required; nothing says where\nbefore that: if one visible node has what the action names",
+        ),
+    ] {
+        let mut verb = vec!["route", "--account", account];
+        verb.extend(lines);
+        let (code, said) = amiplex(&verb, &path).await;
+        assert_eq!(code, 0, "{said}");
+        assert!(said.starts_with(expected), "{lines:?}: {said}");
+    }
+    let (code, said) = amiplex(&["route", "--account", "nobody", "Action: Ping"], &path).await;
+    assert_eq!(
+        (code, lines(&said, &directory)),
+        (2, vec!["there is no account nobody".to_owned()])
+    );
+    let (code, _) = amiplex(
+        &[
+            "route",
+            "--account",
+            "admin",
+            "Action: Ping\r\n\r\nAction: Reload",
+        ],
+        &path,
+    )
+    .await;
+    assert_eq!(code, 2);
+}
+
+#[tokio::test]
+async fn a_rule_that_can_never_decide_is_named() {
+    let more = "[[route]]\naction = \"Originate\"\nto = \"pbx1\"\n[[route]]\naction = \"Ping\"\nto = \"pbx1\"\n\
+        [[route]]\naction = \"Orignate\"\nto = \"pbx1\"\n[[route]]\naction = \"DBPut\"\naccount = \"ghost\"\nto = \"pbx1\"\n";
+    let (directory, path) = written(&format!("{TWO_NODES}{more}"), ACCOUNTS);
+    let (code, said) = amiplex(&["check"], &path).await;
+    assert_eq!(code, 0, "{said}");
+    let named: Vec<String> = lines(&said, &directory)
+        .into_iter()
+        .filter(|line| line.contains("[[route]]"))
+        .collect();
+    assert_eq!(
+        named,
+        [
+            "notice: [[route]] number 3 can never decide: number 2 comes first and is about all of it",
+            "notice: [[route]] number 4 can never decide: amiplex answers such actions itself",
+            "notice: [[route]] number 5 can never decide: no Asterisk has an action of that name",
+            "notice: [[route]] number 6 can never decide: there is no such account",
+        ]
+    );
+}

@@ -30,6 +30,18 @@ pub(crate) enum Verb {
         #[arg(long)]
         online: bool,
     },
+    /// Say where an action would go, and why, as far as the configuration tells.
+    Route {
+        /// The configuration file.
+        #[arg(long, short, default_value = "/etc/amiplex/amiplex.toml")]
+        config: PathBuf,
+        /// The account, or `account@node` as at a login.
+        #[arg(long, short)]
+        account: String,
+        /// The lines of the action, one argument each: 'Action: Originate' 'Channel: PJSIP/100'.
+        #[arg(required = true)]
+        lines: Vec<String>,
+    },
     /// Start two simulated nodes with live calls and amiplex in front of them; needs no file and no root.
     Demo {
         /// Port on 127.0.0.1 for clients.

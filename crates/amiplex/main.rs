@@ -5,6 +5,7 @@
 mod check;
 mod cli;
 mod demo;
+mod route;
 mod run;
 mod start;
 
@@ -34,6 +35,11 @@ fn main() -> ExitCode {
     let result = match cli.verb {
         Verb::Run { config } => run::run(&config),
         Verb::Check { config, online } => check::check(&config, online),
+        Verb::Route {
+            config,
+            account,
+            lines,
+        } => route::explain(&config, &account, &lines),
         Verb::Demo { port, calls } => demo::demo(port, calls),
         Verb::Version => say(&format!("amiplex {}", env!("CARGO_PKG_VERSION"))),
     };

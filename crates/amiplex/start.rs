@@ -7,6 +7,8 @@ use ami_access::{Accounts, Loaded, NodeScope};
 use ami_config::Config;
 use tokio::runtime::Runtime;
 
+use crate::route::never_matching;
+
 /// Why the program ends.
 #[derive(Debug)]
 pub(crate) enum Failure {
@@ -53,7 +55,8 @@ pub(crate) fn load(path: &Path) -> Result<Loads, Failure> {
     if !unfit.is_empty() {
         return Err(Failure::Configuration(unfit.join("\n")));
     }
-    let notices = notices.iter().map(ToString::to_string).collect();
+    let mut notices: Vec<String> = notices.iter().map(ToString::to_string).collect();
+    notices.extend(never_matching(&config, &accounts));
     Ok(Loads {
         config,
         accounts,

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use ami_proto::{Action, ActionName, ClassSet};
 
+use crate::account::Account;
 use crate::account::ChannelScope;
 use crate::authority::{ActionSpec, Cost, LearnedActions, ListForm, RouteKind, builtin, permits};
 use crate::in_action;
@@ -178,6 +179,21 @@ pub fn authorize(
         }
         Err(refusal) => Err((refusal, action)),
     }
+}
+
+/// The same for somebody who has not logged in, to explain what would happen.
+///
+/// For tools that send nothing anywhere.
+///
+/// # Errors
+/// The refusal, and the action back.
+#[expect(clippy::result_large_err, reason = "as of authorize")]
+pub fn trial(
+    account: &Arc<Account>,
+    action: Action,
+    cx: &AuthorizeContext<'_>,
+) -> Result<Authorized<Action>, (Refusal, Action)> {
+    authorize(&Principal::hypothetical(account), action, cx)
 }
 
 /// What was found out about an action that may be run.

@@ -32,7 +32,7 @@ pub use account::{
 pub use authority::{
     ActionSpec, Cost, Irregular, LearnedActions, ListForm, RouteKind, builtin, builtin_all,
 };
-pub use authorize::{AuthorizeContext, Authorized, Refusal, authorize};
+pub use authorize::{AuthorizeContext, Authorized, Refusal, authorize, trial};
 pub use event_filter::{EventFilter, EventFilters, FilterError};
 pub use glob::Glob;
 pub use login::{Denied, Principal, Proof, account_of, verify};

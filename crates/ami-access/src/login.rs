@@ -83,6 +83,15 @@ impl Principal {
         self.node_suffix.as_deref()
     }
 
+    /// Nobody in particular, as if logged in to the account.
+    pub(crate) fn hypothetical(account: &Arc<Account>) -> Self {
+        Self {
+            account: Arc::clone(account),
+            login_name: account.name.as_str().as_bytes().into(),
+            node_suffix: None,
+        }
+    }
+
     /// The same person under an account that a reload brought; `None` when the secret is another one
     /// or the lists now refuse the peer.
     pub fn renewed(&self, accounts: &Accounts, peer: IpAddr) -> Option<Self> {

@@ -5,6 +5,7 @@
 
 mod fingerprint;
 mod node;
+mod route;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -15,6 +16,7 @@ use ami_proto::{AmiVersion, CommandOutput};
 
 pub use fingerprint::{Fingerprint, NoFingerprint};
 pub use node::{Auth, Backoff, Keepalive, Lanes, Node, NodeTls};
+pub use route::{Policy, Route};
 
 /// All of `amiplex.toml`, validated.
 #[derive(Debug, Clone)]
@@ -35,6 +37,8 @@ pub struct Config {
     pub listeners: Vec<Listener>,
     /// Every `[[node]]`, at least one; names are distinct, ASCII case aside.
     pub nodes: Vec<Node>,
+    /// Every `[[route]]`, in order.
+    pub routes: Vec<Route>,
 }
 
 /// Files and times of the process.

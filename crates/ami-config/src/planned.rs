@@ -4,7 +4,7 @@
 
 use crate::key::KeyPath;
 
-const PLANNED: [&str; 10] = [
+const PLANNED: [&str; 9] = [
     "server.state_dir",
     "server.drain_spread",
     "admin.socket",
@@ -12,7 +12,6 @@ const PLANNED: [&str; 10] = [
     "log.audit_file",
     "outbound.flush",
     "listener.flush",
-    "route",
     "coalesce",
     "rate",
 ];

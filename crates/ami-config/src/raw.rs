@@ -24,6 +24,7 @@ pub(crate) struct Document {
     pub(crate) labels: Labels,
     pub(crate) listener: Vec<Listener>,
     pub(crate) node: Vec<Node>,
+    pub(crate) route: Vec<Route>,
 }
 
 /// `[server]`
@@ -127,6 +128,25 @@ pub(crate) struct Node {
     pub(crate) backoff: Backoff,
     pub(crate) config_dir: Option<String>,
     pub(crate) module_dir: Option<String>,
+}
+
+/// One `[[route]]`
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Route {
+    pub(crate) action: Option<Words>,
+    pub(crate) account: Option<Words>,
+    pub(crate) r#match: Option<RouteMatch>,
+    pub(crate) to: Option<Words>,
+    pub(crate) policy: Option<String>,
+}
+
+/// `match` of a route
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct RouteMatch {
+    pub(crate) header: Option<String>,
+    pub(crate) like: Option<String>,
 }
 
 /// `tls` of a node

@@ -4,6 +4,7 @@ mod committed;
 mod environment;
 mod files;
 mod problems;
+mod routes;
 
 use std::time::Duration;
 

@@ -3,6 +3,7 @@
 mod address;
 mod listener;
 mod node;
+mod route;
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -23,9 +24,11 @@ pub(crate) fn config(raw: raw::Document, check: &mut Check<'_>) -> Option<Config
     let labels = labels(raw.labels, check);
     let nodes = node::nodes(raw.node, check);
     let listeners = listener::listeners(raw.listener, &nodes, check);
+    let routes = route::routes(raw.route, &nodes, check);
     addresses_distinct(&admin, &listeners, check);
     let nodes: Option<Vec<_>> = nodes.into_iter().map(|(_, node)| node).collect();
     let listeners: Option<Vec<_>> = listeners.into_iter().collect();
+    let routes: Option<Vec<_>> = routes.into_iter().collect();
     Some(Config {
         server,
         admin,
@@ -35,6 +38,7 @@ pub(crate) fn config(raw: raw::Document, check: &mut Check<'_>) -> Option<Config
         labels,
         listeners: listeners?,
         nodes: nodes?,
+        routes: routes?,
     })
 }
 

@@ -12,7 +12,9 @@ use std::time::Duration;
 
 use ami_access::Accounts;
 use ami_config::{Auth, Config};
-use ami_mux::{Directory, DirectoryEntry, NodeId, NodeSettings, SessionSettings, SharedObjects};
+use ami_mux::{
+    Directory, DirectoryEntry, NodeId, NodeSettings, RouteRule, SessionSettings, SharedObjects,
+};
 use ami_telemetry::{ListenerMeters, Meters, NodeMeters};
 use arc_swap::ArcSwap;
 use thiserror::Error;
@@ -26,6 +28,7 @@ use crate::downstream::driver::OutboundLimits;
 use crate::hub::EventHub;
 use crate::listener::{self, Listener};
 use crate::registry::{SessionLimits, SessionRegistry};
+use crate::routes::route_rules;
 use crate::security::{LogFile, SecurityDesk, SecurityLog, SecurityLogTask};
 use crate::supervisor::Supervisor;
 use crate::throttle::AuthThrottle;
@@ -85,6 +88,7 @@ pub struct App {
     supervisor: Supervisor,
     listeners: Vec<Listener>,
     nodes: Vec<NodeTask>,
+    routes: Arc<[RouteRule]>,
     security_log: Option<SecurityLogTask>,
     drain_timeout: Duration,
 }
@@ -171,11 +175,13 @@ impl App {
             security: SecurityDesk::new(log, Arc::clone(&meters)),
             meters,
         };
+        let routes = route_rules(config, &world.cluster.directory());
         Ok(Self {
             world: Arc::new(world),
             supervisor,
             listeners: Vec::new(),
             nodes,
+            routes: routes.into(),
             security_log: None,
             drain_timeout: config.server.drain_timeout,
         })
@@ -218,6 +224,7 @@ impl App {
             supervisor,
             listeners,
             nodes,
+            routes: _,
             security_log,
             drain_timeout,
         } = self;
@@ -298,7 +305,7 @@ impl App {
             auth_timeout: self.world.accounts.load().general().authtimeout,
             label: config.labels.event.as_str().into(),
             select: config.labels.select.clone().into(),
-            routes: Arc::from([]),
+            routes: Arc::clone(&self.routes),
             node: listener
                 .node
                 .as_ref()

@@ -16,6 +16,7 @@ mod hub;
 mod inbox;
 mod listener;
 mod registry;
+mod routes;
 mod security;
 mod supervisor;
 mod throttle;
@@ -25,3 +26,4 @@ mod upstream;
 mod world;
 
 pub use app::{App, ClusterWatch, StartError};
+pub use routes::route_rules;

@@ -38,7 +38,8 @@ fn the_shipped_configuration_shows_every_key() {
     let raw = include_str!("../raw.rs");
     let fields = raw
         .lines()
-        .filter_map(|line| line.trim().strip_prefix("pub(crate) ")?.split_once(": "));
+        .filter_map(|line| line.trim().strip_prefix("pub(crate) ")?.split_once(": "))
+        .map(|(key, kind)| (key.trim_start_matches("r#"), kind));
     for (key, _type) in fields {
         let shown = [format!("{key} ="), format!("[{key}]")];
         assert!(
