@@ -24,6 +24,7 @@ mod security;
 mod session;
 mod settings;
 mod several;
+mod shutdown;
 mod surroundings;
 
 pub use effect::{EndReason, LoginFault, RefusalKind, SessionEffect, SessionNote};

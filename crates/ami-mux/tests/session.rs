@@ -351,6 +351,42 @@ fn a_node_that_says_nothing_does_not_hold_up_what_follows() {
     assert_eq!(desk.heard(), "");
 }
 
+/// What a client had sent before it heard of the end is refused, not left unread; before a login as well.
+#[test]
+fn what_was_sent_before_the_end_is_refused() {
+    let refusal = "Response: Error|ActionID: 1|Message: Asterisk is shutting down||";
+    for action in ["Login|Username: a|Secret: s", "Logoff", "Nonsense"] {
+        let mut desk = Desk::new();
+        desk.wait(Duration::ZERO);
+        desk.heard();
+        desk.refuses();
+        desk.says(&format!("Action: {action}|ActionID: 1"));
+        assert_eq!(desk.heard(), refusal, "{action}");
+        desk.says("ActionID: 1");
+        assert!(desk.heard().contains("Missing action"));
+        assert!(!desk.closed, "it may have said more");
+        desk.drain();
+        assert!(desk.closed);
+        assert!(desk.reports.iter().all(|(report, _)| matches!(
+            report.matter,
+            ami_mux::SecurityMatter::RequestBadFormat { .. }
+        )));
+    }
+}
+
+/// The second that a failed login has is not cut off, nor is it an open door.
+#[test]
+fn a_failed_login_is_answered_although_amiplex_stops() {
+    let mut desk = Desk::new();
+    desk.says("Action: Login|Username: a|Secret: wrong");
+    desk.heard();
+    desk.drain();
+    assert!(!desk.closed);
+    desk.wait(Duration::from_secs(1));
+    assert!(desk.heard().contains("Authentication failed"));
+    assert!(desk.closed);
+}
+
 #[test]
 fn what_comes_while_amiplex_stops_is_refused_in_asterisks_words() {
     let mut desk = Desk::logged_in("a");

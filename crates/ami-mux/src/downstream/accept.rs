@@ -36,11 +36,11 @@ impl Session {
                 action_id.as_ref(),
                 "Too many lines in message or allocation failure",
             )),
-            Incoming::Action(action) if self.is_stopping() && action.name().is_some() => {
-                let id = action.action_id();
-                Work::Ready(error(id.as_ref(), "Asterisk is shutting down"))
-            }
             Incoming::Action(action) => {
+                if let Some(refusal) = self.refused_by_shutdown(&action) {
+                    self.line.push(Work::Ready(refusal));
+                    return;
+                }
                 let Phase::Open(login) = &self.phase else {
                     self.accept_before_login(&action, surroundings, now);
                     return;
@@ -74,11 +74,6 @@ impl Session {
             self.ending = Some(EndReason::Logoff);
         }
         self.line.push(work);
-    }
-
-    /// Whether amiplex stops; then it says so as Asterisk does, to whatever names an action.
-    fn is_stopping(&self) -> bool {
-        self.ending == Some(EndReason::Draining)
     }
 
     fn judge(&self, login: &Login, action: Action, directory: &Directory) -> Judged {

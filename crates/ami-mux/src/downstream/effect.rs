@@ -79,6 +79,8 @@ pub enum RefusalKind {
     Access(Refusal),
     /// It cannot be decided where it should go.
     Route,
+    /// amiplex is stopping.
+    ShuttingDown,
 }
 
 /// What an operator may want to know.

@@ -58,6 +58,8 @@ pub struct Session {
     pub(super) waiting: Option<Waiting>,
     /// Set once no more input is taken; the session ends when its line is empty.
     pub(super) ending: Option<EndReason>,
+    /// amiplex stops: every action is refused.
+    pub(super) shutting_down: bool,
     pub(super) effects: VecDeque<SessionEffect>,
 }
 
@@ -87,6 +89,7 @@ impl Session {
             merges: Vec::new(),
             waiting: None,
             ending: None,
+            shutting_down: false,
             effects: VecDeque::new(),
         };
         let bound = session.settings.node.and_then(|node| directory.entry(node));
@@ -237,11 +240,6 @@ impl Session {
         .into_iter()
         .flatten()
         .min()
-    }
-
-    /// amiplex stops: new actions are refused, and the session ends when what it has is answered.
-    pub fn drain(&mut self, surroundings: &impl Surroundings, now: Instant) {
-        self.end_after_line(EndReason::Draining, surroundings, now);
     }
 
     /// Bytes of events that wait behind an answer; they count in the event budget.

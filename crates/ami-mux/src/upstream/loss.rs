@@ -30,7 +30,7 @@ impl<R: Clone> Node<R> {
     /// Ends everything that is under way, because amiplex itself ends: each client is told whether its action was written.
     /// Nothing is done for the node after this.
     pub fn abandon(&mut self) {
-        self.drain();
+        self.draining = true;
         let failure = Failure {
             outcome: Outcome::NotSent,
             cause: Cause::Draining,

@@ -183,11 +183,6 @@ impl<R: Clone> Node<R> {
         }
     }
 
-    /// Refuses new actions from now on; what is under way goes on.
-    pub fn drain(&mut self) {
-        self.draining = true;
-    }
-
     /// From now on broadcast events that have no `Timestamp` get this one, the wall clock since 1970; `None`: none.
     pub fn stamp_events(&mut self, wall_clock: Option<Duration>) {
         self.stamp = wall_clock;

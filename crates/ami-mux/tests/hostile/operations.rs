@@ -159,7 +159,6 @@ impl Run {
             11 => self.wait(Duration::from_millis(u64::from(a) * u64::from(b))),
             12 => self.leave(low % 4),
             13 => self.mute = a % 2 == 1,
-            14 if a == 0xff && b == 0xff => self.node.drain(),
             _ => self.settle(),
         }
         self.carry_out();

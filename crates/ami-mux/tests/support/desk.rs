@@ -235,6 +235,11 @@ impl Desk {
         self.pump();
     }
 
+    /// amiplex stops, and what the client had sent by then is still read.
+    pub(crate) fn refuses(&mut self) {
+        self.session.refuse_new();
+    }
+
     pub(crate) fn drain(&mut self) {
         self.session.drain(&self.world, self.now);
         self.pump();

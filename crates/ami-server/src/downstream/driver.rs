@@ -37,6 +37,8 @@ use crate::world::World;
 const MAIL_PER_TURN: usize = 256;
 /// Room made for one read.
 const READ_BYTES: usize = 4 * 1024;
+/// When amiplex stops, what clients had sent before is still read for so long, and refused.
+const LAST_LOOK: Duration = Duration::from_millis(50);
 /// How long the last bytes of a closed session may take to leave.
 const FLUSH_DEADLINE: Duration = Duration::from_secs(5);
 
@@ -79,6 +81,10 @@ struct Driver {
     event_age: Duration,
     reply_bytes: usize,
     closing: Option<CloseReason>,
+    /// amiplex stops: the socket is looked at a last time then.
+    drain_at: Option<Instant>,
+    /// That look is due; then the session is told to end.
+    last_look: bool,
     presence: Presence,
     world: Arc<World>,
     journal: Journal,
@@ -95,6 +101,7 @@ struct Backlog {
 
 /// What the socket did.
 enum Io {
+    Quiet,
     Wrote(super::outbound::Written),
     Read(usize),
     Failed(io::Error),
@@ -140,6 +147,8 @@ impl Driver {
             event_age: outbound.event_age,
             reply_bytes: outbound.reply_bytes,
             closing: None,
+            drain_at: None,
+            last_look: false,
             journal: Journal::new(start, listener, Arc::clone(&world.meters)),
             world,
             start,
@@ -165,9 +174,10 @@ impl Driver {
                 () = supervisor.stopping().cancelled() => return CloseReason::Drain,
                 () = supervisor.draining().cancelled(), if !draining => {
                     draining = true;
-                    self.session.drain(&*world, Instant::now().into_std());
+                    self.session.refuse_new();
+                    self.drain_at = Some(Instant::now() + LAST_LOOK);
                 }
-                io = std::future::poll_fn(|cx| self.poll_io(cx)) => self.on_io(io),
+                io = std::future::poll_fn(|cx| self.poll_io_or_quiet(cx)) => self.on_io(io),
                 () = std::future::ready(()), if has_room && has_mail => self.take_mail(),
                 () = inbox.ended() => self.fetch_mail(),
                 () = inbox.posted(), if has_room && !has_mail => self.fetch_mail(),
@@ -180,7 +190,7 @@ impl Driver {
     fn wake_at(&self) -> Instant {
         let machine = self.session.poll_timeout().map(Instant::from_std);
         let overdue = self.outbound.overdue_at(self.event_age);
-        [machine, overdue]
+        [machine, overdue, self.drain_at]
             .into_iter()
             .flatten()
             .min()
@@ -198,7 +208,16 @@ impl Driver {
             return;
         }
         self.session.handle_timeout(&*self.world, now.into_std());
+        self.last_look |= self.drain_at.take_if(|at| *at <= now).is_some();
         self.feed();
+    }
+
+    /// The last look finds nothing, or something; it does not wait.
+    fn poll_io_or_quiet(&mut self, cx: &mut Context<'_>) -> Poll<Io> {
+        match self.poll_io(cx) {
+            Poll::Pending if self.last_look => Poll::Ready(Io::Quiet),
+            polled @ (Poll::Ready(_) | Poll::Pending) => polled,
+        }
     }
 
     /// Writes what is queued, then reads while the session may take more.
@@ -225,7 +244,9 @@ impl Driver {
     }
 
     fn on_io(&mut self, io: Io) {
+        let looked = self.last_look && !matches!(io, Io::Wrote(_));
         match io {
+            Io::Quiet => {}
             Io::Wrote(written) => self.journal.wrote(written),
             Io::Read(0) => {
                 self.eof = true;
@@ -239,6 +260,10 @@ impl Driver {
                 self.journal.io_failed(&error);
                 self.closing = Some(CloseReason::IoError);
             }
+        }
+        if looked {
+            self.last_look = false;
+            self.session.drain(&*self.world, Instant::now().into_std());
         }
     }
 

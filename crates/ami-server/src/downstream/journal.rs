@@ -144,5 +144,6 @@ fn refusal_reason(kind: RefusalKind) -> RefusalReason {
         RefusalKind::Access(Refusal::Denied) => RefusalReason::Denied,
         RefusalKind::Access(Refusal::Check(_)) => RefusalReason::Check,
         RefusalKind::Route => RefusalReason::NoRoute,
+        RefusalKind::ShuttingDown => RefusalReason::Drain,
     }
 }

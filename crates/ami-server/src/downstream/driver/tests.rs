@@ -31,6 +31,7 @@ struct Bench {
     commands: Option<mpsc::Receiver<NodeCommand>>,
     client: TcpStream,
     task: JoinHandle<()>,
+    supervisor: Supervisor,
 }
 
 fn world(commands: mpsc::Sender<NodeCommand>, meters: Arc<Meters>) -> World {
@@ -121,12 +122,14 @@ async fn bench() -> Bench {
         },
         listener: "test".into(),
     };
-    let task = tokio::spawn(run(connection, Arc::clone(&world), Supervisor::new(meters)));
+    let supervisor = Supervisor::new(meters);
+    let task = tokio::spawn(run(connection, Arc::clone(&world), supervisor.clone()));
     Bench {
         world,
         commands: Some(receiver),
         client: client.expect("connected"),
         task,
+        supervisor,
     }
 }
 
@@ -198,6 +201,25 @@ async fn an_action_whose_node_has_no_task_any_more_is_answered() {
         .await;
     let reply = bench.hears("Outcome: not-sent").await;
     assert!(reply.contains("ActionID: 7\r\n"), "{reply}");
+}
+
+/// The clock stands still until nothing is left to do, so what lies in the socket is found before the session's end.
+#[tokio::test]
+async fn what_a_client_sent_before_amiplex_stopped_is_refused() {
+    for login in [LOGIN, ""] {
+        let mut bench = bench().await;
+        if !login.is_empty() {
+            bench.says(login).await;
+            bench.hears("accepted\r\n\r\n").await;
+        }
+        tokio::time::pause();
+        bench.says("Action: Ping\r\nActionID: 7\r\n\r\n").await;
+        bench.supervisor.draining().cancel();
+        let reply = bench.hears("is shutting down\r\n\r\n").await;
+        assert!(reply.contains("ActionID: 7\r\n"), "{reply}");
+        bench.task.await.expect("ends");
+        tokio::time::resume();
+    }
 }
 
 #[tokio::test]
