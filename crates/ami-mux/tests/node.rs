@@ -10,6 +10,8 @@
 
 #[path = "node/irregular.rs"]
 mod irregular;
+#[path = "node/overdue.rs"]
+mod overdue;
 #[path = "support/rig.rs"]
 mod rig;
 #[path = "node/survey.rs"]

@@ -348,7 +348,7 @@ impl<R: Clone> Node<R> {
     /// is too long for Asterisk with the account's variables.
     fn unencodable(&mut self, submission: Submission<R>, key: PendingKey, problem: &EncodeError) {
         if let Some(pending) = self.pending.remove(key) {
-            self.release_turn(&pending.owner);
+            self.release_turn(&pending);
         }
         let action_id = submission.action.action().action_id();
         let message = if *problem == EncodeError::TooManyLines {

@@ -126,6 +126,14 @@ impl<R: Clone> Node<R> {
         }
     }
 
+    /// What amiplex asked on this lane will not be answered: it is asked again elsewhere.
+    pub(super) fn questions_lost(&mut self, lane: LaneId) {
+        self.survey.lane_lost(lane);
+        if self.inquiry.lane == Some(lane) {
+            self.inquiry.lane_lost();
+        }
+    }
+
     pub(super) fn on_commands_listed(&mut self, frame: &Frame, now: Instant) {
         self.inquiry.asking = None;
         self.inquiry.lane = None;

@@ -74,10 +74,7 @@ impl<R: Clone> Node<R> {
                 self.note(NodeNote::LaneLost {
                     reason: reason.to_owned(),
                 });
-                self.survey.lane_lost(lane.id);
-                if self.inquiry.lane == Some(lane.id) {
-                    self.inquiry.lane_lost();
-                }
+                self.questions_lost(lane.id);
                 if !lane.was_stable(now) {
                     self.action_attempt = self.action_attempt.saturating_add(1);
                 }
@@ -124,7 +121,7 @@ impl<R: Clone> Node<R> {
         }
         self.end_for_client(key, failure);
         if let Some(pending) = self.pending.remove(key) {
-            self.release_turn(&pending.owner);
+            self.release_turn(&pending);
         }
     }
 

@@ -16,7 +16,7 @@ use super::async_ids::AsyncIds;
 use super::effect::{ActionEnd, NodeEffect, NodeFigures, NodeNote};
 use super::inquiry::Inquiry;
 use super::lane::{Lane, LaneLoss, LaneRole, Phase};
-use super::pending::{Client, Owner, PendingTable};
+use super::pending::{Client, Owner, Pending, PendingTable};
 use super::queue::{FairQueue, Unbound};
 use super::settings::NodeSettings;
 use super::submission::Submission;
@@ -298,11 +298,18 @@ impl<R: Clone> Node<R> {
         self.remove_lane(lane, reason, now);
     }
 
-    /// One answer less is outstanding for the owner's session: its turn may move to another lane.
-    pub(super) fn release_turn(&mut self, owner: &Owner<R>) {
-        let Owner::Client(client) = owner else { return };
-        if self.queue.finished(client.session) == Unbound::Yes {
-            let session = client.session;
+    /// One answer less is outstanding for the owner's session: its turn may move to another lane. An overdue action has
+    /// given it back at its deadline.
+    pub(super) fn release_turn(&mut self, pending: &Pending<R>) {
+        if let Owner::Client(client) = &pending.owner
+            && !pending.expired
+        {
+            self.release_session(client.session);
+        }
+    }
+
+    pub(super) fn release_session(&mut self, session: SessionId) {
+        if self.queue.finished(session) == Unbound::Yes {
             for lane in self.lanes.values_mut() {
                 lane.bound.retain(|bound| *bound != session);
             }

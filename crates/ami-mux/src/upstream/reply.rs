@@ -209,16 +209,18 @@ impl<R: Clone> Node<R> {
         };
         self.off_lane(pending.lane, key, now);
         match &pending.owner {
-            Owner::Client(client) if !pending.expired => {
+            Owner::Client(_) | Owner::Internal(_) if pending.expired => {
+                self.note(NodeNote::LateAnswer);
+            }
+            Owner::Client(client) => {
                 let bytes = for_client(frame, client, &self.settings.name);
                 self.answer(client, bytes, true, kind);
             }
-            Owner::Client(_) => self.note(NodeNote::LateAnswer),
             Owner::Internal(internal) => {
                 self.on_internal_answer(pending.lane, *internal, frame, now);
             }
         }
-        self.release_turn(&pending.owner);
+        self.release_turn(&pending);
     }
 
     /// Takes a finished action off its lane.

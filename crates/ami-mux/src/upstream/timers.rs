@@ -103,10 +103,7 @@ impl<R: Clone> Node<R> {
         };
         let lane = pending.lane;
         match (&pending.owner, pending.awaiting) {
-            (Owner::Internal(Internal::Ping), _) => self.ping_failed(lane, now),
-            (Owner::Internal(_), _) => {
-                self.lose_lane(lane, "the node did not answer amiplex in time", now);
-            }
+            (Owner::Internal(internal), _) => self.question_overdue(key, *internal, lane, now),
             (Owner::Client(_), Awaiting::Trailing { .. } | Awaiting::ListTail { .. }) => {
                 self.end_quietly(key, now);
             }
@@ -117,7 +114,42 @@ impl<R: Clone> Node<R> {
         }
     }
 
-    /// The owner is answered; the slot stays for the late answer, and the lane takes no new work until then.
+    /// A lane on which amiplex is not answered ends, but not with actions of clients: those are awaited as long as any
+    /// others, and the lane takes no new ones.
+    fn question_overdue(&mut self, key: PendingKey, question: Internal, id: LaneId, now: Instant) {
+        let is_awaited = |key: &PendingKey| {
+            let pending = self.pending.entry(*key);
+            pending.is_some_and(|pending| {
+                matches!(pending.owner, Owner::Client(_)) && !pending.expired
+            })
+        };
+        let lane = self.lanes.get_mut(&id);
+        let Some(lane) =
+            lane.filter(|lane| lane.role != LaneRole::Event && lane.written.iter().any(is_awaited))
+        else {
+            match question {
+                Internal::Ping => self.ping_failed(id, now),
+                Internal::Challenge
+                | Internal::Login
+                | Internal::ListCommands
+                | Internal::AccountLimits
+                | Internal::Survey(_) => {
+                    self.lose_lane(id, "the node did not answer amiplex in time", now);
+                }
+            }
+            return;
+        };
+        lane.overdue_since.get_or_insert(now);
+        let again = now + self.settings.action_deadline;
+        if let Some(pending) = self.pending.entry_mut(key) {
+            pending.expired = true;
+            pending.deadline = again;
+        }
+        self.arm(again);
+        self.questions_lost(id);
+    }
+
+    /// The owner is answered and its session free for other lanes; the slot stays for the late answer, and the lane takes no new work until then.
     fn expire_one(&mut self, key: PendingKey, id: LaneId, now: Instant) {
         let starts_at = self
             .pending
@@ -148,6 +180,10 @@ impl<R: Clone> Node<R> {
         if let Some(pending) = self.pending.entry_mut(key) {
             pending.expired = true;
             pending.deadline = again;
+            if let Owner::Client(client) = &pending.owner {
+                let session = client.session;
+                self.release_session(session);
+            }
         }
         self.arm(again);
     }
@@ -162,7 +198,7 @@ impl<R: Clone> Node<R> {
         {
             self.answer(client, smallvec::SmallVec::new(), true, PartKind::Rest);
         }
-        self.release_turn(&pending.owner);
+        self.release_turn(&pending);
     }
 
     fn close_idle_lanes(&mut self, now: Instant) {
