@@ -11,6 +11,7 @@ mod function;
 mod limits;
 mod originate;
 mod path;
+mod recording;
 mod variable;
 
 use ami_proto::{Action, Class, ClassSet};
@@ -73,6 +74,7 @@ fn of_asterisk(
             path::Unresolvable::Restricted,
         ),
         "ModuleLoad" => path::check_module(action),
+        "Monitor" | "ChangeMonitor" => recording::check_monitor(action, write),
         _ => Ok(()),
     }
 }

@@ -13,6 +13,9 @@ const REACHES_FILES: [&str; 5] = ["AST_CONFIG", "FILE", "SHELL", "CURL", "EVAL"]
 /// start a recording has a shell.
 const RUN_AS_COMMAND: &str = "MONITOR_EXEC";
 
+/// What makes Asterisk put a text together from variables; `^{` is how Queue and MixMonitor spell it.
+const COMPUTED: [&str; 4] = ["${", "$[", "%{", "^{"];
+
 /// Whether the text names such a variable, as its own name or as the argument of a function that sets it.
 pub(super) fn sets_command(text: &[u8]) -> bool {
     contains(&plain(text), RUN_AS_COMMAND)
@@ -44,11 +47,18 @@ fn calls_guarded(text: &[u8]) -> bool {
     false
 }
 
-/// Whether the text makes a function look a variable up whose name is computed: `CUT(${A}${B},...)`; some
-/// functions spell it `%{A}`.
+/// Whether the text makes a function look a variable up whose name is computed: `CUT(${A}${B},...)`. A function splits its
+/// arguments again, so that `$\{A}` is one too.
 pub(super) fn computes_names(text: &[u8]) -> bool {
-    let computes = |pair: &[u8]| matches!(pair, b"${" | b"$[" | b"%{");
-    text.contains(&b'(') && text.windows(2).any(computes)
+    text.contains(&b'(') && computes(text)
+}
+
+/// Whether the text is put together from variables, before or after its arguments are split.
+pub(super) fn computes(text: &[u8]) -> bool {
+    let plain = plain(text);
+    COMPUTED
+        .iter()
+        .any(|start| contains(text, start) || contains(&plain, start))
 }
 
 /// What stands directly before an opening parenthesis.

@@ -2,7 +2,8 @@
 
 use ami_proto::{Action, Class, ClassSet};
 
-use super::function::{plain, reaches_files, sets_command};
+use super::function::{computes, computes_names, plain, reaches_files, sets_command};
+use super::recording::breaks_out;
 use super::{Text, contains, contains_ignoring_case, header, reads_all_configuration};
 
 const REFUSAL: Text = "Originate Access Forbidden: app or data blacklisted";
@@ -19,6 +20,9 @@ const SYSTEM_APPLICATIONS: [&str; 8] = [
     "system",
 ];
 
+/// Parts of application names that read any file, or evaluate their data with a mark of its own in the place of `$`.
+const EVALUATING_APPLICATIONS: [&str; 2] = ["readfile", "waitforcondition"];
+
 /// Parts of the data that need system.
 const SYSTEM_DATA: [&str; 7] = ["CURL", "DB", "EVAL", "FILE", "ODBC", "REALTIME", "SHELL"];
 
@@ -33,17 +37,35 @@ pub(super) fn check(action: &Action, write: ClassSet) -> Result<(), Text> {
     }
     // The node evaluates functions in the names of variables, several of which may be in one header.
     let sets_command = sets_command(data) || action.headers("Variable").any(sets_command);
-    if sets_command && !write.contains(Class::System) {
+    let runs_shell = contains_ignoring_case(application, "monitor") && breaks_out(data);
+    if (sets_command || runs_shell) && !write.contains(Class::System) {
         return Err(REFUSAL);
     }
+    let evaluates = |part: &&str| contains_ignoring_case(application, part);
     let reaches_secret = reaches_files(application)
         || reaches_files(data)
-        || action.headers("Variable").any(reaches_files);
+        || computes(data)
+        || EVALUATING_APPLICATIONS.iter().any(evaluates)
+        || action
+            .headers("Variable")
+            .any(|text| reaches_files(text) || assigns_computed(text));
     if reaches_secret && !reads_all_configuration(write) {
         Err(REFUSAL)
     } else {
         Ok(())
     }
+}
+
+/// Whether one of the assignments is to a function that looks up what other variables spell: `PUSH(${A}${B})=x` evaluates it. In a
+/// value only `^{` is ever looked at again.
+fn assigns_computed(text: &[u8]) -> bool {
+    let name = |part: &[u8]| {
+        let end = part.iter().position(|&byte| byte == b'=');
+        part.get(..end.unwrap_or(part.len())).map(<[u8]>::to_vec)
+    };
+    let exact = arguments(text).into_iter();
+    let mut names = exact.filter_map(|part| name(&part));
+    contains(&plain(text), "^{") || names.any(|name| computes_names(&name))
 }
 
 /// Asterisk's table: the first row that applies decides. Its quirk is kept: a Queue with an AGI is decided by agi or

@@ -5,7 +5,7 @@
 
 use ami_proto::{Action, ClassSet};
 
-use super::{Text, header, reads_all_configuration};
+use super::{Text, contains, header, reads_all_configuration};
 use crate::authorize::AuthorizeContext;
 
 const RESTRICTED: Text = "File requires escalated privileges";
@@ -62,7 +62,11 @@ pub(super) fn check_lines(action: &Action, write: ClassSet) -> Result<(), Text> 
                         .is_some_and(|own| own.eq_ignore_ascii_case(start))
                 })
         });
-        of_update && strip(line.value).starts_with(b"#")
+        // A comment of blocks may stand before it: `;-- --;#include manager.conf ;`.
+        let is_directive = strip(line.value).starts_with(b"#")
+            || contains(line.value, ";--")
+            || contains(line.value, "--;");
+        of_update && is_directive
     });
     if directive && !reads_all_configuration(write) {
         Err(RESTRICTED)

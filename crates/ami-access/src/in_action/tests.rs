@@ -1,5 +1,7 @@
 //! A row per check of Asterisk, and one per way round it that is closed here.
 
+mod ways_round;
+
 use proptest::prelude::*;
 
 use crate::authorize::{AuthorizeContext, Refusal, authorize};

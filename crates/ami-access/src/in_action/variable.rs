@@ -23,8 +23,10 @@ pub(super) fn check_setvar(action: &Action, write: ClassSet) -> Result<(), Text>
     if sets_command(variable) && !write.contains(Class::System) {
         return Err(SETVAR);
     }
-    let reaches_secret =
-        reaches_files(variable) || reaches_files(value) || computes_names(variable);
+    let reaches_secret = reaches_files(variable)
+        || reaches_files(value)
+        || computes_names(variable)
+        || contains(&plain(value), "^{");
     if reaches_secret && !reads_all_configuration(write) {
         Err(SETVAR)
     } else {
