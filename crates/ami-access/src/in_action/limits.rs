@@ -30,7 +30,7 @@ pub(super) fn check(
     let permitted = limits
         .contexts
         .as_ref()
-        .is_none_or(|contexts| contexts::permit(name, action, contexts))
+        .is_none_or(|contexts| contexts::permit(name, action, contexts, limits))
         && limits
             .files
             .as_ref()

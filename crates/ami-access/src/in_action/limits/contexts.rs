@@ -2,6 +2,10 @@
 
 use ami_proto::Action;
 
+use super::super::contains_ignoring_case;
+use super::super::function::{computes_names, plain};
+use super::variables;
+use crate::account::Limits;
 use crate::account::Names;
 
 /// Where Asterisk goes that is given no context.
@@ -23,21 +27,32 @@ const APPLICATIONS: [&str; 12] = [
     "Wait",
 ];
 
+/// Variables and functions that send a channel on, now or when it is transferred or hung up.
+const SENDS_ON: [&str; 9] = [
+    "after_bridge_goto",
+    "hangup_handler",
+    "EVAL_EXTEN",
+    "FORWARD_CONTEXT",
+    "GOTO_ON_BLINDXFR",
+    "MACRO_CONTEXT",
+    "PERIODIC_HOOK",
+    "TRANSFER_CONTEXT",
+    "TRANSFER_EXTEN",
+];
+
 /// Headers that name a context, by action.
 fn context_headers(action: &str) -> &'static [&'static str] {
     match action {
-        "Redirect" => &["Context", "ExtraContext"],
-        "Atxfer"
-        | "BlindTransfer"
-        | "DialplanExtensionAdd"
-        | "DialplanExtensionRemove"
-        | "ExtensionState"
-        | "ShowDialPlan" => &["Context"],
+        "DialplanExtensionAdd" | "DialplanExtensionRemove" | "ExtensionState" => &["Context"],
         _ => &[],
     }
 }
 
-pub(super) fn permit(name: &str, action: &Action, contexts: &Names) -> bool {
+pub(super) fn permit(name: &str, action: &Action, contexts: &Names, limits: &Limits) -> bool {
+    // A list of variables that names such a one has been written for it.
+    if limits.variables.is_none() && variables::texts(name, action).any(sends_on) {
+        return false;
+    }
     match name {
         "Originate" => {
             let application = action.header("Application").unwrap_or_default();
@@ -62,8 +77,8 @@ pub(super) fn permit(name: &str, action: &Action, contexts: &Names) -> bool {
                     .filter(|context| !context.is_empty())
                     .all(|context| contexts.contain(context))
         }
-        // Without one, all contexts are shown.
-        "ShowDialPlan" => {
+        // Without one, all contexts are shown, and a transfer takes the channel's own, which is not known here.
+        "ShowDialPlan" | "Atxfer" | "BlindTransfer" => {
             action
                 .header("Context")
                 .is_some_and(|context| !context.is_empty())
@@ -73,6 +88,15 @@ pub(super) fn permit(name: &str, action: &Action, contexts: &Names) -> bool {
             .iter()
             .all(|header| all_inside(action, header, contexts)),
     }
+}
+
+/// Whether the text names what sends a channel on, or may: `CHANNEL(hangup_handler_push)=elsewhere,s,1` runs that place.
+fn sends_on(text: &[u8]) -> bool {
+    let plain = plain(text);
+    computes_names(text)
+        || SENDS_ON
+            .iter()
+            .any(|name| contains_ignoring_case(&plain, name))
 }
 
 /// Whether every context in that header, or the default where there is none, is in the list.

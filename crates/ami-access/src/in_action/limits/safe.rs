@@ -8,7 +8,7 @@ use super::{contexts, variables};
 use crate::account::Account;
 
 /// Actions that change something and need no class, or lead to files, programs, secrets or everybody's data.
-const CLOSED: [&str; 44] = [
+const CLOSED: [&str; 45] = [
     // Without a class in Asterisk.
     "BridgeDestroy",
     "BridgeKick",
@@ -46,6 +46,7 @@ const CLOSED: [&str; 44] = [
     // Credentials.
     "PJSIPShowAuths",
     "PJSIPShowEndpoint",
+    "PJSIPShowRegistrationsOutbound",
     // Anybody's mail, anybody's telephone, anybody's log.
     "JabberSend",
     "MessageSend",

@@ -82,6 +82,52 @@ fn contexts_bound_where_a_channel_may_be_sent() {
 }
 
 #[test]
+fn no_variable_and_no_missing_context_leads_out_of_the_contexts() {
+    rows(
+        "contexts = default,out",
+        &[
+            "Originate|Channel: PJSIP/1|Context: out|Variable: CHANNEL(language)=de,X=1",
+            "Setvar|Channel: a|Variable: CALLERID(name)|Value: x",
+            "Redirect|Channel: a|Exten: 1|Priority: 1",
+        ],
+        &[
+            "Originate|Channel: PJSIP/1|Context: out|Variable: X=1,CHANNEL(hangup_handler_push)=other\\,s\\,1",
+            "Originate|Channel: PJSIP/1|Context: out|Variable: CHANNEL(\"after_bridge\"_goto)=other^s^1",
+            "Originate|Channel: PJSIP/1|Context: out|Variable: __TRANSFER_CONTEXT=other",
+            "Setvar|Channel: a|Variable: CHANNEL(Hangup_Handler_Wipe)|Value: other,s,1",
+            "Setvar|Channel: a|Variable: FORWARD_CONTEXT|Value: other",
+            "Getvar|Channel: a|Variable: SET(GOTO_ON_BLINDXFR=other^s^1)",
+            "Getvar|Channel: a|Variable: PERIODIC_HOOK(other,s,1)",
+            "Status|Variables: X,SET(${A}=other)",
+            "BlindTransfer|Channel: a|Exten: 1",
+            "Atxfer|Channel: a|Exten: 1|Context:",
+        ],
+    );
+    let listed = "contexts = out\nvariables = CHANNEL(*)";
+    assert!(permitted(
+        listed,
+        "Setvar|Channel: a|Variable: CHANNEL(hangup_handler_wipe)|Value: out,s,1"
+    ));
+}
+
+#[test]
+fn no_application_assigns_what_the_list_of_variables_does_not_hold() {
+    rows(
+        "variables = X",
+        &[
+            "Originate|Channel: PJSIP/1|Application: Wait|Data: 1|Variable: X=1",
+            "Originate|Channel: PJSIP/1|Application: Playback|Data: tt-weasels",
+        ],
+        &[
+            "Originate|Channel: PJSIP/1|Application: Set|Data: GLOBAL(Y)=1",
+            "Originate|Channel: PJSIP/1|Application: mset|Data: X=1,Y=2",
+            "Originate|Channel: PJSIP/1|Application: ExecIf|Data: 1?Set(Y=1)",
+            "Originate|Channel: PJSIP/1|Application: ImportVar|Data: Y=PJSIP/2-1,Z",
+        ],
+    );
+}
+
+#[test]
 fn files_bound_what_configuration_actions_may_name() {
     rows(
         "files = queues.conf,ext/*.conf",
@@ -161,6 +207,7 @@ fn variables_are_read_as_the_node_reads_them() {
 
 #[test]
 fn safe_closes_what_needs_no_class_and_what_leads_beyond_it() {
+    assert!(!permitted("safe = yes", "PJSIPShowRegistrationsOutbound"));
     rows(
         "safe = yes",
         &[

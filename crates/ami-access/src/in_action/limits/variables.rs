@@ -4,6 +4,7 @@
 
 use ami_proto::Action;
 
+use super::super::contains_ignoring_case;
 use super::super::originate::arguments;
 use crate::account::Names;
 
@@ -40,7 +41,13 @@ pub(super) fn texts<'a>(name: &str, action: &'a Action) -> impl Iterator<Item = 
     all.into_iter()
 }
 
+/// Applications that assign to variables or evaluate functions that their data names.
+const ASSIGNING: [&str; 4] = ["set", "importvar", "exec", "waitforcondition"];
+
 pub(super) fn permit(name: &str, action: &Action, variables: &Names) -> bool {
+    if name == "Originate" && action.headers("Application").any(assigns) {
+        return false;
+    }
     let Some((header, form)) = form(name) else {
         return true;
     };
@@ -58,6 +65,12 @@ pub(super) fn permit(name: &str, action: &Action, variables: &Names) -> bool {
             })
         })
     })
+}
+
+fn assigns(application: &[u8]) -> bool {
+    ASSIGNING
+        .iter()
+        .any(|part| contains_ignoring_case(application, part))
 }
 
 /// Getvar and Setvar without a channel are about global variables, and functions that need none.
