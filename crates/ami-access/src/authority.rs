@@ -51,10 +51,26 @@ pub enum Irregular {
     ThreeResponses,
     /// One more blank line follows the response.
     TrailingBlank,
+    /// The same, after an error alone.
+    BlankAfterError,
     /// A response without `EventList`, then at most one event with the ActionID, and no completion.
     NoCompletion,
     /// Text without Response and ActionID: needs a lane with nothing else pending.
     Uncorrelatable,
+    /// The same, then one blank line more. The text itself may be a blank line.
+    TextThenBlank,
+    /// The same, then up to two blank lines more.
+    TextThenBlanks,
+}
+
+impl Irregular {
+    /// Whether nothing in the answer names the action, so that only the order can.
+    pub fn is_uncorrelatable(self) -> bool {
+        matches!(
+            self,
+            Self::Uncorrelatable | Self::TextThenBlank | Self::TextThenBlanks
+        )
+    }
 }
 
 /// What leads to the node that an action belongs to.

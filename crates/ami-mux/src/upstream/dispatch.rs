@@ -6,7 +6,7 @@
 
 use std::time::Instant;
 
-use ami_access::{Cost, Irregular, ListForm};
+use ami_access::{Cost, ListForm};
 use ami_proto::encode::error;
 use ami_proto::rewrite::upstream_action;
 use ami_proto::{EchoedIds, EncodeError, Slices, WireActionId};
@@ -272,7 +272,7 @@ impl<R: Clone> Node<R> {
             deadline: now + own_time,
             noted: false,
             expired: false,
-            by_order: matches!(list, ListForm::Irregular(Irregular::Uncorrelatable)),
+            by_order: matches!(list, ListForm::Irregular(form) if form.is_uncorrelatable()),
         });
         match self.encode(&submission, key) {
             Ok(bytes) => self.queue_on_lane(submission, key, id, bytes, now),

@@ -338,7 +338,7 @@ fn completes(list: ListForm, event: &[u8]) -> bool {
 fn progress(frame: &Frame, awaiting: Awaiting, list: ListForm, legacy: bool) -> Progress {
     match awaiting {
         Awaiting::Response => match frame.kind() {
-            FrameKind::Text | FrameKind::Blank => Progress::Final,
+            FrameKind::Text | FrameKind::Blank => after_text(list),
             FrameKind::Response | FrameKind::Event => after_response(frame, list, legacy),
         },
         Awaiting::ListItems { delivered } => in_list(frame, delivered, list),
@@ -359,6 +359,21 @@ fn progress(frame: &Frame, awaiting: Awaiting, list: ListForm, legacy: bool) -> 
 /// One more part may come.
 const ONE_MORE: Progress = Progress::MayContinue(Awaiting::Trailing { parts: 1 });
 
+/// Blank lines may follow.
+fn after_text(list: ListForm) -> Progress {
+    match list {
+        ListForm::Irregular(Irregular::TextThenBlank) => ONE_MORE,
+        ListForm::Irregular(Irregular::TextThenBlanks) => {
+            Progress::MayContinue(Awaiting::Trailing { parts: 2 })
+        }
+        ListForm::No
+        | ListForm::List { .. }
+        | ListForm::ConditionalHangup
+        | ListForm::Irregular(_)
+        | ListForm::Unknown => Progress::Final,
+    }
+}
+
 fn after_response(frame: &Frame, list: ListForm, legacy: bool) -> Progress {
     if frame.list_marker() == Some(ListMarker::Start) {
         return Progress::Continues(Awaiting::ListItems { delivered: 0 });
@@ -370,6 +385,7 @@ fn after_response(frame: &Frame, list: ListForm, legacy: bool) -> Progress {
         }
         ListForm::Irregular(Irregular::NoCompletion) if !error => ONE_MORE,
         ListForm::Irregular(Irregular::TwoResponses | Irregular::TrailingBlank) => ONE_MORE,
+        ListForm::Irregular(Irregular::BlankAfterError) if error => ONE_MORE,
         ListForm::Irregular(Irregular::ThreeResponses) => {
             Progress::MayContinue(Awaiting::Trailing { parts: 2 })
         }

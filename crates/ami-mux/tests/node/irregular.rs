@@ -187,14 +187,37 @@ fn items_without_an_id_belong_to_the_only_list_on_the_lane() {
 
 #[test]
 fn an_answer_may_be_a_blank_line_alone() {
-    for action in [
-        "Action: IAXnetstats",
-        "Action: SKINNYshowline|Line: x",
-        "Action: SKINNYshowdevice|Device: x",
-    ] {
-        let mut asked = Asked::new(action);
-        asked.exchange(&[("|", "|", true)]);
+    let mut asked = Asked::new("Action: IAXnetstats");
+    asked.exchange(&[("|", "|", true)]);
+}
+
+#[test]
+fn text_may_have_blank_lines_behind_it() {
+    for text in ["|", "Channeltype: SKINNY||"] {
+        let mut asked = Asked::new("Action: SKINNYshowdevice|Device: x");
+        asked.exchange(&[(text, text, false), ("|", "|", true)]);
+        let mut asked = Asked::new("Action: SKINNYshowline|Line: x");
+        asked.exchange(&[(text, text, false), ("|", "|", false), ("|", "|", true)]);
     }
+}
+
+#[test]
+fn an_error_alone_may_have_a_blank_line_behind_it() {
+    let mut asked = Asked::new("Action: SIPshowpeer|Peer: x");
+    asked.exchange(&[
+        (
+            "Response: Error|@Message: Peer x not found.||",
+            "Response: Error|ActionID: c|Message: Peer x not found.||",
+            false,
+        ),
+        ("|", "|", true),
+    ]);
+    let mut asked = Asked::new("Action: SIPshowpeer|Peer: x");
+    asked.exchange(&[(
+        "Response: Success|@Channeltype: SIP||",
+        "Response: Success|ActionID: c|Channeltype: SIP||",
+        true,
+    )]);
 }
 
 #[test]
