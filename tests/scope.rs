@@ -23,7 +23,9 @@ fn accounts() -> String {
             "\n[{name}]\nsecret = {name}pw\nread = all\nwrite = all\nchannels = Local/*@{name},Local/*@{name}-*\n"
         )
     });
-    format!("{MANAGER_CONF}{}", tenants.concat())
+    let phones = "\n[phones]\nsecret = phonespw\nread = all\nwrite = all\n\
+        channels = PJSIP/phone,SIP/oldphone,IAX2/trunk,Custom:desk\n";
+    format!("{MANAGER_CONF}{}{phones}", tenants.concat())
 }
 
 async fn start() -> Amiplex {

@@ -236,3 +236,38 @@ async fn a_bridge_shows_each_tenant_its_own_side() {
         .await
         .expect("ended");
 }
+
+#[tokio::test]
+async fn devices_of_the_account() {
+    let amiplex = start().await;
+    for (node, has_sip) in [("pbx1", false), ("pbx2", true)] {
+        let mut phones = amiplex.login(node, "phones", "phonespw").await;
+        let mut acme = tenant(&amiplex, node, "acme").await;
+        let mut rows = vec![
+            ("PJSIPShowEndpoints", "ObjectName", vec!["phone"]),
+            ("IAXpeerlist", "ObjectName", vec!["trunk"]),
+            (
+                "ExtensionStateList",
+                "Hint",
+                vec!["Custom:desk", "PJSIP/phone"],
+            ),
+        ];
+        if has_sip {
+            rows.push(("SIPpeers", "ObjectName", vec!["oldphone"]));
+            rows.push(("SIPpeerstatus", "Peer", vec!["SIP/oldphone"]));
+        }
+        for (action, name, expected) in rows {
+            let action = format!("Action: {action}");
+            let seen = items(&mut phones, &[&action]).await;
+            assert_eq!(values(&seen, name, ""), expected, "{action} at {node}");
+            let others = items(&mut acme, &[&action]).await;
+            assert!(others.is_empty(), "{action} at {node}");
+        }
+        let ask = ["Action: PJSIPShowEndpoint", "Endpoint: phone"];
+        let seen = items(&mut phones, &ask).await;
+        let kinds = values(&seen, "Event", "");
+        assert_eq!(kinds, ["AorDetail", "EndpointDetail"], "and no secret");
+        let refused = acme.action(&ask).await.expect("answered");
+        assert_eq!(header(&refused, "Message"), "Permission denied");
+    }
+}
