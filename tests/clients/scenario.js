@@ -6,6 +6,11 @@
 
 const WAIT_MS = 15000;
 
+// See scenario.py.
+const SLOT = process.env.AMIPLEX_CLIENTS_SLOT || '1';
+const SINGLE = SLOT === '1' ? 'single' : 'alone';
+const CERTIFICATE = process.env.AMIPLEX_CLIENTS_CERTIFICATE;
+
 // Headers whose value differs from run to run, lower case.
 const VOLATILE = new Set(['timestamp', 'duration', 'bridgeid', 'logintime']);
 
@@ -147,8 +152,8 @@ const CHECKS = {
   login_from_wrong_address: (at) => refusal(at, 'aclonly', 'aclpw'),
 
   async login_twice_where_once_is_allowed(at) {
-    const first = await at.connect('single', 'singlepw');
-    const second = await refusal(at, 'single', 'singlepw');
+    const first = await at.connect(SINGLE, 'singlepw');
+    const second = await refusal(at, SINGLE, 'singlepw');
     await first.logoff();
     await first.waitClosed();
     return second;
@@ -204,15 +209,16 @@ const CHECKS = {
   },
 
   async variable({ admin }) {
-    const [, written] = await admin.action('Setvar', { Variable: 'CLIENTS', Value: 'a: b, c=d' });
-    const [, read] = await admin.action('Getvar', { Variable: 'CLIENTS' });
+    const name = `CLIENTS${SLOT}`;
+    const [, written] = await admin.action('Setvar', { Variable: name, Value: 'a: b, c=d' });
+    const [, read] = await admin.action('Getvar', { Variable: name });
     expect(read.value === 'a: b, c=d', `read ${JSON.stringify(read)}`);
-    const [, removed] = await admin.action('Setvar', { Variable: 'CLIENTS', Value: '' });
+    const [, removed] = await admin.action('Setvar', { Variable: name, Value: '' });
     return admin.plain([written, read, removed]);
   },
 
   async many_actions_at_once({ admin }) {
-    const names = Array.from({ length: 16 }, (_, number) => `CLIENTS_${number}`);
+    const names = Array.from({ length: 16 }, (_, number) => `CLIENTS${SLOT}_${number}`);
     await admin.many(names.map((name) => ['Setvar', { Variable: name, Value: `of ${name}` }]));
     const replies = await admin.many(names.map((name) => ['Getvar', { Variable: name }]));
     await admin.many(names.map((name) => ['Setvar', { Variable: name, Value: '' }]));
@@ -221,11 +227,12 @@ const CHECKS = {
   },
 
   async database({ admin }) {
-    const [, written] = await admin.action('DBPut', { Family: 'clients', Key: 'k', Val: 'value of k' });
-    const [reply, items] = await admin.list('DBGet', { Family: 'clients', Key: 'k' });
+    const Family = `clients${SLOT}`;
+    const [, written] = await admin.action('DBPut', { Family, Key: 'k', Val: 'value of k' });
+    const [reply, items] = await admin.list('DBGet', { Family, Key: 'k' });
     expect(items.length > 0 && items[0].val === 'value of k', `read ${JSON.stringify(items)}`);
-    const [, removed] = await admin.action('DBDel', { Family: 'clients', Key: 'k' });
-    const [, missing] = await admin.action('DBDel', { Family: 'clients', Key: 'k' });
+    const [, removed] = await admin.action('DBDel', { Family, Key: 'k' });
+    const [, missing] = await admin.action('DBDel', { Family, Key: 'k' });
     expect(missing.response === 'Error', `removed twice: ${JSON.stringify(missing)}`);
     // Some libraries take the first item for the whole list; what they show as an event of its own does not count.
     return admin.plain([written, reply, items[0], removed, missing]);
@@ -258,6 +265,15 @@ const CHECKS = {
     return admin.plain([reply, busy]);
   },
 
+  async call_that_is_waited_for({ admin }) {
+    const request = { Context: 'caller', Exten: 's', Priority: '1', Async: 'false' };
+    const [, answered] = await admin.action('Originate', { Channel: 'Local/100@tests/n', ...request });
+    const [, busy] = await admin.action('Originate', { Channel: 'Local/busy@callee/n', ...request });
+    expect(answered.response === 'Success' && busy.response === 'Error',
+      `replies ${JSON.stringify([answered, busy])}`);
+    return admin.plain([answered, busy]);
+  },
+
   async hangup_of_unknown_channel({ admin }) {
     const [, reply] = await admin.action('Hangup', { Channel: 'Local/none@tests-ffffffff;1' });
     expect(reply.message === 'No such channel', `reply ${JSON.stringify(reply)}`);
@@ -278,11 +294,40 @@ const CHECKS = {
   },
 
   async user_event_of_another_session({ admin, connect }) {
+    const UserEvent = `ForOthers${SLOT}`;
     const other = await connect('agent', 'agentpw');
-    const [id] = await admin.action('UserEvent', { UserEvent: 'ForOthers', Text: 'three' });
-    const event = await other.wait('the UserEvent', (seen) => seen.userevent === 'ForOthers');
+    const [id] = await admin.action('UserEvent', { UserEvent, Text: 'three' });
+    const event = await other.wait('the UserEvent', (seen) => seen.userevent === UserEvent);
     await other.logoff();
     return other.plain(event, [id]);
+  },
+
+  async events_switched_off_and_on({ admin, connect }) {
+    const UserEvent = `Switched${SLOT}`;
+    const agent = await connect('agent', 'agentpw');
+    const [, off] = await agent.action('Events', { EventMask: 'off' });
+    await agent.action('UserEvent', { UserEvent, Text: 'off' });
+    await admin.wait('the UserEvent', (seen) => seen.userevent === UserEvent);
+    await agent.action('Ping', {});
+    expect(agent.find({ userevent: UserEvent }).length === 0, 'an event was delivered with events off');
+    const [, on] = await agent.action('Events', { EventMask: 'on' });
+    await agent.action('UserEvent', { UserEvent, Text: 'on' });
+    const event = await agent.wait('the UserEvent', (seen) => seen.userevent === UserEvent);
+    await agent.logoff();
+    return agent.plain([off, on, event]);
+  },
+
+  async queue_member({ admin }) {
+    const member = { Queue: 'empty', Interface: `Local/20${SLOT}@tests` };
+    await admin.action('QueueRemove', member); // what a run that broke off may have left
+    const replies = [];
+    for (const [name, headers] of [['QueueAdd', { MemberName: 'Carol', Penalty: '2' }], ['QueueAdd', {}],
+      ['QueuePause', { Paused: 'true' }], ['QueueRemove', {}], ['QueueRemove', {}]]) {
+      replies.push((await admin.action(name, { ...member, ...headers }))[1]);
+    }
+    expect(replies.map((reply) => reply.response).join(' ') === 'Success Error Success Success Error',
+      `replies ${JSON.stringify(replies)}`);
+    return admin.plain(replies);
   },
 
   async events_without_the_right({ admin, connect }) {
@@ -372,4 +417,4 @@ async function main(SessionClass) {
   process.exit(Math.min(failed, 100));
 }
 
-module.exports = { Failed, Refused, Session, headersOf, main, within };
+module.exports = { CERTIFICATE, Failed, Refused, Session, headersOf, main, within };

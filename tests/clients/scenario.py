@@ -1,7 +1,8 @@
-"""The checks that each Python client library runs, and what its adapter must offer.
+"""The checks that each client library runs, and what its adapter must offer.
 
 An adapter (<library>/checks.py) subclasses `Session` with the library's own calls and hands the class to `main`.
-scenario.js is the same for the Node libraries: a check has the same name and meaning in both.
+scenario.js is the same for the Node libraries: a check has the same name and meaning in both. remote.py is the adapter
+of all libraries in other languages.
 
 Each check prints one JSON line, `{"check": NAME, "outcome": ...}` or `{"check": NAME, "error": TEXT}`. The outcome is
 what the library made of the answers, without what differs from run to run (ids, times, channel numbers), so that
@@ -16,6 +17,14 @@ import threading
 import time
 
 WAIT_SECONDS = 15
+
+# Libraries run side by side against the same servers, each in a slot of its own, 1 or 2: what a check makes there has
+# the slot in its name, and the account that may log in only once is another.
+SLOT = os.environ.get("AMIPLEX_CLIENTS_SLOT", "1")
+SINGLE = "single" if SLOT == "1" else "alone"
+
+# The certificate that the server must have, when the connections are to be over TLS.
+CERTIFICATE = os.environ.get("AMIPLEX_CLIENTS_CERTIFICATE")
 
 # Headers whose value differs from run to run, lower case.
 VOLATILE = {"timestamp", "duration", "bridgeid", "logintime"}
@@ -66,6 +75,12 @@ class Session:
         """True once the library knows that the server has closed the connection."""
         raise NotImplementedError
 
+    def more(self, seen, seconds):
+        """Returns when there may be more than `seen` events, at the latest after `seconds`. A library without a thread
+        of its own reads here."""
+        with self.changed:
+            self.changed.wait_for(lambda: len(self.events) > seen, seconds)
+
     # What an adapter calls.
 
     def saw(self, event):
@@ -75,15 +90,21 @@ class Session:
 
     # What the checks call.
 
-    def wait(self, what, predicate):
+    def until(self, what, ready):
+        """What `ready` returns, as soon as that is true."""
         end = time.monotonic() + WAIT_SECONDS
-        with self.changed:
-            while True:
-                for event in self.events:
-                    if predicate(event):
-                        return event
-                if not self.changed.wait(end - time.monotonic()):
-                    raise Failed(f"{what} was not seen in {WAIT_SECONDS} s")
+        while True:
+            with self.changed:
+                seen, value = len(self.events), ready()
+            if value:
+                return value
+            remaining = end - time.monotonic()
+            if remaining <= 0:
+                raise Failed(f"{what} was not seen in {WAIT_SECONDS} s")
+            self.more(seen, remaining)
+
+    def wait(self, what, predicate):
+        return self.until(what, lambda: next((event for event in self.events if predicate(event)), None))
 
     def find(self, **headers):
         return [event for event in self.events if all(event.get(name) == value for name, value in headers.items())]
@@ -101,7 +122,6 @@ class Session:
             if time.monotonic() > end:
                 raise Failed(f"the connection was not closed in {WAIT_SECONDS} s")
             time.sleep(0.01)
-        return True
 
     def plain(self, value, senders=()):
         """`value` without what differs from run to run."""
@@ -159,8 +179,8 @@ class Checks:
         return refusal(self.connect, "aclonly", "aclpw")
 
     def login_twice_where_once_is_allowed(self):
-        first = self.connect("single", "singlepw")
-        second = refusal(self.connect, "single", "singlepw")
+        first = self.connect(SINGLE, "singlepw")
+        second = refusal(self.connect, SINGLE, "singlepw")
         first.logoff()
         first.wait_closed()
         return second
@@ -209,14 +229,15 @@ class Checks:
         return self.admin.plain(reply)
 
     def variable(self):
-        _, written = self.admin.action("Setvar", Variable="CLIENTS", Value="a: b, c=d")
-        _, read = self.admin.action("Getvar", Variable="CLIENTS")
+        name = f"CLIENTS{SLOT}"
+        _, written = self.admin.action("Setvar", Variable=name, Value="a: b, c=d")
+        _, read = self.admin.action("Getvar", Variable=name)
         expect(read.get("value") == "a: b, c=d", f"read {read}")
-        _, removed = self.admin.action("Setvar", Variable="CLIENTS", Value="")
+        _, removed = self.admin.action("Setvar", Variable=name, Value="")
         return self.admin.plain([written, read, removed])
 
     def many_actions_at_once(self):
-        names = [f"CLIENTS_{number}" for number in range(16)]
+        names = [f"CLIENTS{SLOT}_{number}" for number in range(16)]
         self.admin.many([("Setvar", {"Variable": name, "Value": f"of {name}"}) for name in names])
         replies = self.admin.many([("Getvar", {"Variable": name}) for name in names])
         self.admin.many([("Setvar", {"Variable": name, "Value": ""}) for name in names])
@@ -224,11 +245,12 @@ class Checks:
         return self.admin.plain(replies)
 
     def database(self):
-        _, written = self.admin.action("DBPut", Family="clients", Key="k", Val="value of k")
-        reply, items = self.admin.list("DBGet", Family="clients", Key="k")
+        family = f"clients{SLOT}"
+        _, written = self.admin.action("DBPut", Family=family, Key="k", Val="value of k")
+        reply, items = self.admin.list("DBGet", Family=family, Key="k")
         expect(items and items[0].get("val") == "value of k", f"read {items}")
-        _, removed = self.admin.action("DBDel", Family="clients", Key="k")
-        _, missing = self.admin.action("DBDel", Family="clients", Key="k")
+        _, removed = self.admin.action("DBDel", Family=family, Key="k")
+        _, missing = self.admin.action("DBDel", Family=family, Key="k")
         expect(missing.get("response") == "Error", f"removed twice: {missing}")
         # Some libraries take the first item for the whole list; what they show as an event of its own does not count.
         return self.admin.plain([written, reply, items[0], removed, missing])
@@ -242,10 +264,8 @@ class Checks:
         reply, answered = self.admin.call("Local/call-1@tests/n")
         expect(answered.get("response") == "Success", f"OriginateResponse {answered}")
         linked = answered["uniqueid"]
-        with self.admin.changed:
-            done = self.admin.changed.wait_for(
-                lambda: len(self.admin.find(event="Hangup", linkedid=linked)) == 4, WAIT_SECONDS)
-        expect(done, "the call's four Hangup events were not seen")
+        self.admin.until("the call's four Hangup events",
+                         lambda: len(self.admin.find(event="Hangup", linkedid=linked)) == 4)
         of_call = self.admin.find(linkedid=linked)
         counted = {name: len([event for event in of_call if event["event"] == name])
                    for name in ("Newchannel", "NewConnectedLine", "BridgeEnter", "BridgeLeave", "Hangup")}
@@ -257,6 +277,13 @@ class Checks:
         reply, busy = self.admin.call("Local/busy@callee/n")
         expect(busy.get("response") == "Failure", f"OriginateResponse {busy}")
         return self.admin.plain([reply, busy])
+
+    def call_that_is_waited_for(self):
+        request = {"Context": "caller", "Exten": "s", "Priority": "1", "Async": "false"}
+        _, answered = self.admin.action("Originate", Channel="Local/100@tests/n", **request)
+        _, busy = self.admin.action("Originate", Channel="Local/busy@callee/n", **request)
+        expect(answered.get("response") == "Success" and busy.get("response") == "Error", f"replies {answered} {busy}")
+        return self.admin.plain([answered, busy])
 
     def hangup_of_unknown_channel(self):
         _, reply = self.admin.action("Hangup", Channel="Local/none@tests-ffffffff;1")
@@ -275,11 +302,36 @@ class Checks:
         return self.admin.plain([reply, event])
 
     def user_event_of_another_session(self):
+        name = f"ForOthers{SLOT}"
         other = self.connect("agent", "agentpw")
-        action_id, _ = self.admin.action("UserEvent", UserEvent="ForOthers", Text="three")
-        event = other.wait("the UserEvent", lambda event: event.get("userevent") == "ForOthers")
+        action_id, _ = self.admin.action("UserEvent", UserEvent=name, Text="three")
+        event = other.wait("the UserEvent", lambda event: event.get("userevent") == name)
         other.logoff()
         return other.plain(event, senders=[action_id])
+
+    def events_switched_off_and_on(self):
+        name = f"Switched{SLOT}"
+        agent = self.connect("agent", "agentpw")
+        _, off = agent.action("Events", EventMask="off")
+        agent.action("UserEvent", UserEvent=name, Text="off")
+        self.admin.wait("the UserEvent", lambda event: event.get("userevent") == name)
+        agent.action("Ping")
+        expect(not agent.find(userevent=name), "an event was delivered with events off")
+        _, on = agent.action("Events", EventMask="on")
+        agent.action("UserEvent", UserEvent=name, Text="on")
+        event = agent.wait("the UserEvent", lambda event: event.get("userevent") == name)
+        agent.logoff()
+        return agent.plain([off, on, event])
+
+    def queue_member(self):
+        member = {"Queue": "empty", "Interface": f"Local/20{SLOT}@tests"}
+        self.admin.action("QueueRemove", **member)  # what a run that broke off may have left
+        replies = [self.admin.action(name, **member, **headers)[1] for name, headers in (
+            ("QueueAdd", {"MemberName": "Carol", "Penalty": "2"}), ("QueueAdd", {}), ("QueuePause", {"Paused": "true"}),
+            ("QueueRemove", {}), ("QueueRemove", {}))]
+        expect([reply.get("response") for reply in replies] == ["Success", "Error", "Success", "Success", "Error"],
+               f"replies {replies}")
+        return self.admin.plain(replies)
 
     def events_without_the_right(self):
         limited = self.connect("limited", "limitedpw")

@@ -1,8 +1,15 @@
 'use strict';
 // The checks with asterisk-ami-client: a promise per action, list items as ordinary events.
 
+const fs = require('fs');
+const net = require('net');
+const tls = require('tls');
 const AmiClient = require('asterisk-ami-client');
-const { Refused, Session, headersOf, main } = require('../scenario.js');
+const { CERTIFICATE, Refused, Session, headersOf, main } = require('../scenario.js');
+
+// It calls net.connect with the options that it is given; tls.connect takes the same.
+if (CERTIFICATE) net.connect = tls.connect;
+const OPTIONS = CERTIFICATE ? { ca: fs.readFileSync(CERTIFICATE) } : {};
 
 class AmiClientSession extends Session {
   static async connect(host, port, user, secret) {
@@ -11,7 +18,7 @@ class AmiClientSession extends Session {
     session.client.on('event', (event) => session.saw(headersOf(event)));
     session.client.on('disconnect', () => session.sawClose());
     try {
-      await session.client.connect(user, secret, { host, port });
+      await session.client.connect(user, secret, { host, port, ...OPTIONS });
     } catch (error) {
       throw error.name === 'AmiAuthError' || /^AMI message/.test(error.message) ? new Refused(error.message) : error;
     }

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import os
+import ssl
 import sys
 import threading
 
@@ -10,7 +11,7 @@ from panoramisk import Manager
 from panoramisk.actions import Action, Command
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-from scenario import Refused, Session, WAIT_SECONDS, main  # noqa: E402
+from scenario import CERTIFICATE, Refused, Session, WAIT_SECONDS, main  # noqa: E402
 
 # It reports each lost connection, also those that a check brings about.
 logging.disable(logging.CRITICAL)
@@ -39,9 +40,10 @@ class PanoramiskSession(Session):
     def __init__(self, host, port, user, secret):
         super().__init__()
         self.gone = False
+        context = ssl.create_default_context(cafile=CERTIFICATE) if CERTIFICATE else False
         # Pings and reconnects of its own are put off beyond the end of the checks.
         self.manager = Manager(loop=LOOP, host=host, port=port, username=user, secret=secret, ping_delay=3600,
-                               reconnect_timeout=3600, on_disconnect=self.disconnected)
+                               reconnect_timeout=3600, on_disconnect=self.disconnected, ssl=context)
         self.manager.register_event("*", lambda _, event: self.saw(headers_of(event)))
         on_loop(self.log_in())
 
@@ -60,7 +62,8 @@ class PanoramiskSession(Session):
     async def send(self, name, headers):
         kind = Command if "Command" in headers else Action
         action = kind({"Action": name, **headers})
-        result = await self.manager.send_action(action)
+        # It takes "Added interface to queue" for the start of a list, and would wait for its end for ever.
+        result = await self.manager.send_action(action, as_list=False if name == "QueueAdd" else None)
         return action.action_id, result if isinstance(result, list) else [result]
 
     def action(self, name, **headers):
