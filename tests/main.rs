@@ -28,6 +28,7 @@ mod support;
 mod actions;
 mod bad_input;
 mod check;
+mod cluster;
 mod conformance;
 mod drain;
 mod events;

@@ -331,3 +331,122 @@ async fn a_node_that_stops_in_order_says_so_to_its_own_clients() {
     client.next_event("NodeUp").await.expect("told");
     succeeds(&mut client, &["Action: CoreStatus", "Node: pbx3"]).await;
 }
+
+/// Accounts whose sessions are told what they missed.
+fn resynced() -> String {
+    crate::support::MANAGER_CONF.replace("resync = no", "resync = yes")
+}
+
+/// A call that stays, with channels of this Uniqueid.
+async fn stands(observer: &mut SimClient, id: &str) {
+    let (channel_id, action_id) = (format!("ChannelId: {id}"), format!("ActionID: {id}"));
+    let lines = [
+        "Action: Originate",
+        &action_id,
+        &channel_id,
+        "Channel: Local/101@tests/n",
+        "Context: caller",
+        "Exten: s",
+        "Priority: 1",
+        "Async: true",
+    ];
+    succeeds(observer, &lines).await;
+    observer
+        .next_where("the OriginateResponse", |frame| {
+            frame.event_name() == Some(b"OriginateResponse") && header(frame, "ActionID") == id
+        })
+        .await
+        .expect("answered");
+}
+
+#[tokio::test]
+async fn channels_that_died_with_their_node_are_closed_for_those_who_saw_them() {
+    let amiplex = setup().await.accounts(&resynced()).start().await;
+    amiplex.wait_for_log("what the node has is known", 2).await;
+    let mut observer = observer().await;
+    let mut client = patient(&amiplex, "all").await;
+    let id = "died-with-its-node";
+    stands(&mut observer, id).await;
+    let of_call = |name: &'static [u8]| {
+        move |frame: &Frame| frame.event_name() == Some(name) && header(frame, "Uniqueid") == id
+    };
+    let born = client
+        .next_where("the channel", of_call(b"Newchannel"))
+        .await
+        .expect("seen");
+    assert_eq!(born.header("Resync"), None);
+    control_asterisk("kill", "pbx3").await;
+    client.next_event("NodeDown").await.expect("told");
+    let mut latecomer = patient(&amiplex, "all").await;
+    control_asterisk("up", "pbx3").await;
+    client.next_event("NodeUp").await.expect("told");
+    let ended = client
+        .next_where("its end", of_call(b"Hangup"))
+        .await
+        .expect("made up");
+    assert_eq!(header(&ended, "Resync"), "yes");
+    assert_eq!(last_line(&ended), "Node: pbx3");
+    assert_eq!(header(&ended, "Channel"), header(&born, "Channel"));
+    // Who never saw it is not told of its end.
+    let told: Vec<Frame> = latecomer.take_waiting();
+    assert!(!told.iter().any(of_call(b"Hangup")), "{told:?}");
+    let line = format!("Channel: {id}");
+    let gone = client
+        .action(&["Action: Hangup", &line])
+        .await
+        .expect("answered");
+    assert_eq!(header(&gone, "Message"), "Node required");
+    // Its new life is known like the first.
+    let mut observer = self::observer().await;
+    stands(&mut observer, "in-the-new-life").await;
+    client
+        .next_where("the new channel", |frame| {
+            header(frame, "Uniqueid") == "in-the-new-life" && frame.header("Resync").is_none()
+        })
+        .await
+        .expect("seen");
+    succeeds(&mut client, &["Action: Hangup", "Channel: in-the-new-life"]).await;
+}
+
+#[tokio::test]
+async fn what_happened_while_the_node_could_not_be_heard_is_made_up() {
+    let amiplex = setup().await.accounts(&resynced()).start().await;
+    amiplex.wait_for_log("what the node has is known", 2).await;
+    let mut observer = observer().await;
+    let mut client = patient(&amiplex, "all").await;
+    stands(&mut observer, "ended-unheard").await;
+    let of = |name: &'static [u8], id: &'static str| {
+        move |frame: &Frame| frame.event_name() == Some(name) && header(frame, "Uniqueid") == id
+    };
+    client
+        .next_where("the channel", of(b"Newchannel", "ended-unheard"))
+        .await
+        .expect("seen");
+    // amiplex's sessions there are cut; its account is let in again after the change.
+    let cut = ["Action: Command", "Command: manager show connected"];
+    let connected = observer.action(&cut).await.expect("answered");
+    for line in connected.headers("Output") {
+        let line = String::from_utf8_lossy(line);
+        let mut words = line.split_whitespace();
+        if words.next() == Some("amiplex") {
+            let descriptor = words.nth(3).unwrap_or_default().to_owned();
+            let kick = format!("Command: manager kick session {descriptor}");
+            succeeds(&mut observer, &["Action: Command", &kick]).await;
+        }
+    }
+    let channel = "Channel: ended-unheard";
+    observer
+        .action(&["Action: Hangup", channel])
+        .await
+        .expect("answered");
+    stands(&mut observer, "begun-unheard").await;
+    client
+        .next_where("the end", of(b"Hangup", "ended-unheard"))
+        .await
+        .expect("told, made up or not");
+    client
+        .next_where("the beginning", of(b"Newchannel", "begun-unheard"))
+        .await
+        .expect("told, made up or not");
+    succeeds(&mut client, &["Action: Hangup", "Channel: begun-unheard"]).await;
+}
