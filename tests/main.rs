@@ -38,6 +38,7 @@ mod no_node;
 mod node_loss;
 mod order;
 mod pipelining;
+mod refused;
 mod scope;
 mod scratch;
 mod security;
