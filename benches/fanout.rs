@@ -249,6 +249,7 @@ impl World {
         let start = SessionStart {
             id,
             peer: IpAddr::V4(Ipv4Addr::LOCALHOST),
+            tls: false,
         };
         let mut session = Session::new(start, Arc::clone(&self.settings), self, now);
         let login = format!("Action: Login\r\nUsername: {who}\r\nSecret: s\r\n\r\n");

@@ -32,6 +32,7 @@ mod cluster;
 mod conformance;
 mod drain;
 mod events;
+mod hashed_secret;
 mod isolation;
 mod login;
 mod no_node;

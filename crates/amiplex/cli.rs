@@ -2,7 +2,9 @@
 
 use std::path::PathBuf;
 
-use clap::{Parser, Subcommand};
+use ami_access::HashCost;
+use ami_access::secret_hash::{ITERATIONS_MAX, MEMORY_KIB_MAX, PARALLELISM_MAX};
+use clap::{Parser, Subcommand, value_parser};
 
 /// A proxy and multiplexer for the Asterisk Manager Interface.
 #[derive(Debug, Parser)]
@@ -41,6 +43,21 @@ pub(crate) enum Verb {
         /// The lines of the action, one argument each: 'Action: Originate' 'Channel: PJSIP/100'.
         #[arg(required = true)]
         lines: Vec<String>,
+    },
+    /// Make the hash of a secret for `secret_hash` in manager.conf. The secret is asked for, or is one line on stdin.
+    HashSecret {
+        /// Memory that a login takes for a moment, in KiB.
+        #[arg(long, value_name = "KIB", default_value_t = HashCost::default().memory_kib,
+            value_parser = value_parser!(u32).range(8..=i64::from(MEMORY_KIB_MAX)))]
+        memory: u32,
+        /// Passes over that memory.
+        #[arg(long, value_name = "COUNT", default_value_t = HashCost::default().iterations,
+            value_parser = value_parser!(u32).range(1..=i64::from(ITERATIONS_MAX)))]
+        iterations: u32,
+        /// Lanes in that memory, each with 8 KiB or more.
+        #[arg(long, value_name = "COUNT", default_value_t = HashCost::default().parallelism,
+            value_parser = value_parser!(u32).range(1..=i64::from(PARALLELISM_MAX)))]
+        parallelism: u32,
     },
     /// Start two simulated nodes with live calls and amiplex in front of them; needs no file and no root.
     Demo {

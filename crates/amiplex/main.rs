@@ -5,6 +5,7 @@
 mod check;
 mod cli;
 mod demo;
+mod hash_secret;
 mod route;
 mod run;
 mod start;
@@ -12,6 +13,7 @@ mod start;
 use std::io::Write;
 use std::process::ExitCode;
 
+use ami_access::HashCost;
 use clap::Parser;
 use clap::error::ErrorKind;
 
@@ -40,6 +42,15 @@ fn main() -> ExitCode {
             account,
             lines,
         } => route::explain(&config, &account, &lines),
+        Verb::HashSecret {
+            memory,
+            iterations,
+            parallelism,
+        } => hash_secret::hash_secret(HashCost {
+            memory_kib: memory,
+            iterations,
+            parallelism,
+        }),
         Verb::Demo { port, calls } => demo::demo(port, calls),
         Verb::Version => say(&format!("amiplex {}", env!("CARGO_PKG_VERSION"))),
     };

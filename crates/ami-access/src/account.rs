@@ -21,6 +21,7 @@ use crate::event_filter::EventFilters;
 use crate::in_action;
 use crate::scope;
 use crate::secret::Secret;
+use crate::secret_hash::SecretHash;
 pub use channel_scope::ChannelScope;
 pub use commands::CommandRights;
 pub use limits::{Limits, Names};
@@ -68,6 +69,8 @@ pub struct Account {
     pub write: ClassSet,
     /// Without one, or with an empty one, nobody logs in.
     pub secret: Option<Secret>,
+    /// In place of a secret: its hash, against which only plain logins over a confidential connection can be checked.
+    pub secret_hash: Option<Arc<SecretHash>>,
     /// Addresses that may log in.
     pub acl: Acl,
     /// Nodes that its sessions may see.

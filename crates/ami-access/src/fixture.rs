@@ -23,7 +23,12 @@ pub(crate) fn loaded(manager_conf: &str, acl_conf: &str) -> Result<Loaded, crate
 pub(crate) fn principal_with(lines: &str) -> Principal {
     let loaded = loaded(&format!("[u]\nsecret=s\n{lines}\n"), "").unwrap();
     let peer = "192.0.2.1".parse().unwrap();
-    verify(&loaded.accounts, b"u", Proof::Plain { secret: b"s" }, peer).unwrap()
+    let proof = Proof::Plain {
+        secret: b"s",
+        confidential: true,
+    };
+    let verified = verify(&loaded.accounts, b"u", proof, peer).unwrap();
+    verified.proven().unwrap()
 }
 
 /// Somebody with these write classes.

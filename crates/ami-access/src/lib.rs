@@ -25,6 +25,7 @@ pub mod login;
 pub mod manager_conf;
 pub mod scope;
 pub mod secret;
+pub mod secret_hash;
 
 pub use account::{
     Account, AccountName, Accounts, ChannelScope, General, NodeScope, OnNodeLoss, SlowPolicy,
@@ -35,7 +36,8 @@ pub use authority::{
 pub use authorize::{AuthorizeContext, Authorized, Refusal, authorize, trial};
 pub use event_filter::{EventFilter, EventFilters, FilterError};
 pub use glob::Glob;
-pub use login::{Denied, Principal, Proof, account_of, verify};
+pub use login::{Denied, Principal, Proof, Unproven, Verified, account_of, verify};
 pub use manager_conf::{LoadErrors, Loaded, Notice, load, load_from};
 pub use scope::EventObjects;
 pub use secret::Secret;
+pub use secret_hash::{HashCost, SecretCheck, SecretHash, SecretHashError};

@@ -3,6 +3,8 @@
 //! The order of the checks is Asterisk's, because each failure has a security event of its own: name, account,
 //! address, secret. The client sees one answer for all of them, and an unknown account costs the
 //! same work as a wrong secret. Empty secrets never log in.
+//!
+//! Where the account has a hash in place of a secret, the last check is slow and left to the caller: [`Unproven`].
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -14,6 +16,7 @@ use thiserror::Error;
 
 use crate::account::{Account, Accounts};
 use crate::secret::Secret;
+use crate::secret_hash::SecretCheck;
 
 /// What a client offers as proof.
 #[derive(Clone, Copy)]
@@ -22,6 +25,8 @@ pub enum Proof<'a> {
     Plain {
         /// Its value.
         secret: &'a [u8],
+        /// Whether nobody on the way could read it: TLS, or a peer on this machine.
+        confidential: bool,
     },
     /// AuthType MD5.
     Md5 {
@@ -47,6 +52,9 @@ pub enum Denied {
     /// The account has no secret, or an empty one. Plain: InvalidPassword; MD5: no security event.
     #[error("account without secret")]
     NoSecret,
+    /// The account has a hash in place of a secret, and the secret came in clear: RequestNotAllowed.
+    #[error("secret sent in clear")]
+    InClear,
     /// The secret is wrong: InvalidPassword.
     #[error("wrong secret")]
     WrongSecret,
@@ -58,7 +66,48 @@ pub enum Denied {
     NoChallenge,
 }
 
-/// An account that proved itself. Only [`verify`] makes one.
+/// A login that nothing speaks against.
+#[derive(Debug)]
+pub enum Verified {
+    /// It proved itself.
+    Proven(Principal),
+    /// Its secret is still to be checked against the hash, which is slow.
+    Hashed(Unproven, SecretCheck),
+}
+
+impl Verified {
+    /// The login, when nothing is left to check.
+    pub fn proven(self) -> Option<Principal> {
+        match self {
+            Self::Proven(principal) => Some(principal),
+            Self::Hashed(..) => None,
+        }
+    }
+}
+
+/// An account, its secret unchecked.
+#[derive(Debug)]
+pub struct Unproven(Principal);
+
+impl Unproven {
+    /// The login, with the outcome of its [`SecretCheck`] and with the accounts as they are by now.
+    ///
+    /// # Errors
+    /// The secret is wrong, or a reload has changed it or refuses the peer since.
+    pub fn settle(
+        self,
+        is_right: bool,
+        accounts: &Accounts,
+        peer: IpAddr,
+    ) -> Result<Principal, Denied> {
+        if !is_right {
+            return Err(Denied::WrongSecret);
+        }
+        self.0.renewed(accounts, peer).ok_or(Denied::WrongSecret)
+    }
+}
+
+/// An account that proved itself. Only [`verify`] and [`Unproven::settle`] make one.
 #[derive(Debug, Clone)]
 pub struct Principal {
     account: Arc<Account>,
@@ -96,7 +145,8 @@ impl Principal {
     /// or the lists now refuse the peer.
     pub fn renewed(&self, accounts: &Accounts, peer: IpAddr) -> Option<Self> {
         let account = accounts.find(self.account.name.as_str().as_bytes())?;
-        let same_secret = account.secret == self.account.secret;
+        let same_secret = account.secret == self.account.secret
+            && account.secret_hash == self.account.secret_hash;
         (same_secret && account.acl.allows(peer)).then(|| Self {
             account: Arc::clone(account),
             ..self.clone()
@@ -114,7 +164,7 @@ pub fn verify(
     username: &[u8],
     proof: Proof<'_>,
     peer: IpAddr,
-) -> Result<Principal, Denied> {
+) -> Result<Verified, Denied> {
     if username.is_empty() {
         return Err(Denied::NoUsername);
     }
@@ -127,12 +177,27 @@ pub fn verify(
     if !account.acl.allows(peer) {
         return Err(Denied::Acl);
     }
-    proven?;
-    Ok(Principal {
+    let principal = Principal {
         account: Arc::clone(account),
         login_name: username.to_vec(),
         node_suffix,
-    })
+    };
+    match (&account.secret_hash, proof) {
+        (None, _) => proven.map(|()| Verified::Proven(principal)),
+        // The key of an MD5 login is made of the secret itself, which nobody here knows.
+        (Some(_), Proof::Md5 { .. }) => Err(proven.err().unwrap_or(Denied::NoSecret)),
+        (
+            Some(_),
+            Proof::Plain {
+                confidential: false,
+                ..
+            },
+        ) => Err(Denied::InClear),
+        (Some(hash), Proof::Plain { secret, .. }) => {
+            let check = SecretCheck::new(secret, Arc::clone(hash));
+            Ok(Verified::Hashed(Unproven(principal), check))
+        }
+    }
 }
 
 /// The account that a login name means, and its node suffix. Whether anybody may log in with it is another question.
@@ -153,7 +218,7 @@ fn prove(secret: Option<&Secret>, proof: Proof<'_>) -> Result<(), Denied> {
     let usable = secret.filter(|secret| !secret.is_empty());
     let expected = usable.map_or("", Secret::expose);
     let (is_right, wrong) = match proof {
-        Proof::Plain { secret } => (expected.as_bytes().ct_eq(secret), Denied::WrongSecret),
+        Proof::Plain { secret, .. } => (expected.as_bytes().ct_eq(secret), Denied::WrongSecret),
         Proof::Md5 {
             challenge: Some(challenge),
             key,

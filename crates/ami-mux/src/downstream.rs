@@ -1,7 +1,7 @@
 //! The downstream side: one client connection, which sees an Asterisk.
 //!
 //! [`Session`] is the machine; the connection's task owns it. Its parts, in the order in which an action meets them:
-//! [`login`] (until it is open), [`accept`] (authorised and routed), [`line`] (its place in the session's order), [`local`]
+//! [`login`] (until it is open; [`verifying`] while a secret is checked), [`accept`] (authorised and routed), [`line`] (its place in the session's order), [`local`]
 //! (what is answered here), [`gate`] (which events wait behind its answer), [`delivery`] (their last tests), [`own_bridges`]
 //! (what accounts with `channels` see). [`node_loss`] is what a node's coming and going means for it.
 
@@ -26,6 +26,7 @@ mod settings;
 mod several;
 mod shutdown;
 mod surroundings;
+mod verifying;
 
 pub use effect::{EndReason, LoginFault, RefusalKind, SessionEffect, SessionNote};
 pub use session::Session;

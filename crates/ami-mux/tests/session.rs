@@ -11,6 +11,8 @@
 mod command_output;
 #[path = "support/desk.rs"]
 mod desk;
+#[path = "session/hashed_secret.rs"]
+mod hashed_secret;
 #[path = "session/security.rs"]
 mod security;
 #[path = "support/world.rs"]

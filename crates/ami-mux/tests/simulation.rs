@@ -91,6 +91,7 @@ impl Simulation {
         let world = World {
             accounts,
             directory: Arc::new(Directory::new(entries.collect())),
+            throttles: false,
         };
         let node_sims = (0..nodes).map(|index| NodeSim {
             machine: Node::new(settings(index), 0xfeed + u32::try_from(index).unwrap(), now),
@@ -137,6 +138,7 @@ impl Simulation {
         let start = SessionStart {
             id: SessionId(index as u64),
             peer: IpAddr::V4(Ipv4Addr::LOCALHOST),
+            tls: false,
         };
         let session = Session::new(start, Arc::new(settings), &self.world, self.now);
         let full = index % 3 != 2;
@@ -291,6 +293,7 @@ impl Simulation {
                 SessionEffect::Close(_) => client.ended = true,
                 SessionEffect::Replay(node) => self.nodes[node.index()].machine.replay(&index),
                 SessionEffect::Interest(_)
+                | SessionEffect::Verify(_)
                 | SessionEffect::Security(_)
                 | SessionEffect::Note(_) => {}
             }

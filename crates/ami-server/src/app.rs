@@ -29,6 +29,7 @@ use crate::hub::EventHub;
 use crate::listener::{self, Listener};
 use crate::registry::{SessionLimits, SessionRegistry};
 use crate::routes::route_rules;
+use crate::secret_checks::SecretChecks;
 use crate::security::{LogFile, SecurityDesk, SecurityLog, SecurityLogTask};
 use crate::supervisor::Supervisor;
 use crate::throttle::AuthThrottle;
@@ -172,6 +173,7 @@ impl App {
             cluster: Cluster::new(handles, Directory::new(entries)),
             registry: Arc::new(registry),
             throttle: AuthThrottle::default(),
+            secret_checks: SecretChecks::default(),
             security: SecurityDesk::new(log, Arc::clone(&meters)),
             meters,
         };

@@ -17,6 +17,7 @@ mod inbox;
 mod listener;
 mod registry;
 mod routes;
+mod secret_checks;
 mod security;
 mod supervisor;
 mod throttle;

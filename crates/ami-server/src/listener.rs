@@ -79,6 +79,7 @@ fn admit(
     let start = SessionStart {
         id: SessionId(listener.next_session.fetch_add(1, Ordering::Relaxed)),
         peer: address,
+        tls: listener.tls.is_some(),
     };
     let handshake = Handshake {
         stream,
@@ -159,6 +160,7 @@ async fn connection(
         outbound,
         listener: name,
     };
-    driver::run(connection, world, supervisor).await;
+    // Apart from what the handshake needed, which is over.
+    Box::pin(driver::run(connection, world, supervisor)).await;
     drop(open);
 }

@@ -11,6 +11,7 @@ use arc_swap::ArcSwap;
 
 use crate::cluster::Cluster;
 use crate::registry::SessionRegistry;
+use crate::secret_checks::SecretChecks;
 use crate::security::SecurityDesk;
 use crate::throttle::AuthThrottle;
 
@@ -21,6 +22,7 @@ pub(crate) struct World {
     pub(crate) cluster: Cluster,
     pub(crate) registry: Arc<SessionRegistry>,
     pub(crate) throttle: AuthThrottle,
+    pub(crate) secret_checks: SecretChecks,
     pub(crate) security: SecurityDesk,
     pub(crate) meters: Arc<Meters>,
 }

@@ -25,7 +25,12 @@ fn principal(rights: &Rights) -> Principal {
     let files = MemoryFiles::default().with("/m", conf.as_str());
     let loaded = load_from(&files, Path::new("/m"), None).expect("a valid file");
     let peer = "192.0.2.1".parse().expect("a fixed address");
-    verify(&loaded.accounts, b"u", Proof::Plain { secret: b"s" }, peer).expect("a fixed secret")
+    let proof = Proof::Plain {
+        secret: b"s",
+        confidential: true,
+    };
+    let verified = verify(&loaded.accounts, b"u", proof, peer).expect("a fixed secret");
+    verified.proven().expect("a secret without hash")
 }
 
 fn learned() -> LearnedActions {

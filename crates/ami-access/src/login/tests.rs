@@ -13,7 +13,8 @@ const CONF: &str = "\
 [bob@home]\nsecret=b\n\
 [outside]\nsecret=x\ndeny=0.0.0.0/0\ndeny=::/0\n\
 [empty]\nsecret=\n\
-[none]\nread=all\n";
+[none]\nread=all\n\
+[hashed]\nsecret_hash=$argon2id$v=19$m=8,t=1,p=1$BwcHBwcHBwcHBwcHBwcHBw$TvJZjSjEyaTxaRflA27IE3+/2/M2EI/A3lqcozmYpVQ\n";
 
 fn accounts() -> Accounts {
     loaded(&CONF.replace(';', "\\;"), "").unwrap().accounts
@@ -24,14 +25,15 @@ fn peer() -> IpAddr {
 }
 
 fn plain(name: &str, secret: &str) -> Result<Principal, Denied> {
-    verify(
-        &accounts(),
-        name.as_bytes(),
-        Proof::Plain {
-            secret: secret.as_bytes(),
-        },
-        peer(),
-    )
+    offered(name, secret, false).map(|verified| verified.proven().unwrap())
+}
+
+fn offered(name: &str, secret: &str, confidential: bool) -> Result<Verified, Denied> {
+    let proof = Proof::Plain {
+        secret: secret.as_bytes(),
+        confidential,
+    };
+    verify(&accounts(), name.as_bytes(), proof, peer())
 }
 
 #[test]
@@ -64,7 +66,10 @@ fn the_first_failing_check_is_told() {
     let no_utf8 = verify(
         &accounts(),
         b"\xFF\xFE",
-        Proof::Plain { secret: b"x" },
+        Proof::Plain {
+            secret: b"x",
+            confidential: false,
+        },
         peer(),
     );
     assert_eq!(no_utf8.unwrap_err(), Denied::NoSuchAccount);
@@ -148,4 +153,64 @@ fn a_reload_renews_or_ends_a_principal() {
     assert!(renew("[alice]\nsecret=other\n").is_none());
     assert!(renew("[alice]\nsecret=Wonder\\;land\ndeny=192.0.2.7\n").is_none());
     assert!(renew("[bob]\nsecret=x\n").is_none());
+}
+
+#[test]
+fn a_hash_is_checked_where_it_may_be_slow_and_only_when_nobody_overheard() {
+    assert_eq!(
+        offered("hashed", "password", false).unwrap_err(),
+        Denied::InClear
+    );
+    for (secret, outcome) in [
+        ("password", Ok("hashed")),
+        ("Password", Err(Denied::WrongSecret)),
+        ("", Err(Denied::WrongSecret)),
+    ] {
+        let Verified::Hashed(unproven, check) = offered("hashed@pbx1", secret, true).unwrap()
+        else {
+            panic!("nothing was checked yet");
+        };
+        let settled = unproven.settle(check.run(), &accounts(), peer());
+        let name = settled
+            .as_ref()
+            .map(|principal| principal.account().name.as_str());
+        assert_eq!(name.map_err(|denied| *denied), outcome, "{secret}");
+    }
+}
+
+#[test]
+fn a_reload_while_a_hash_is_checked_counts() {
+    let conf = CONF.replace(';', "\\;");
+    for (from, to, holds) in [
+        ("[hashed]\n", "[hashed]\nread=call\n", true),
+        ("$TvJZ", "$TvJY", false),
+        ("[hashed]\n", "[hashed]\ndeny=192.0.2.7\n", false),
+        ("[hashed]\n", "[gone]\n", false),
+    ] {
+        let Verified::Hashed(unproven, check) = offered("hashed", "password", true).unwrap() else {
+            panic!("nothing was checked yet");
+        };
+        let now = loaded(&conf.replace(from, to), "").unwrap().accounts;
+        let settled = unproven.settle(check.run(), &now, peer());
+        assert_eq!(settled.is_ok(), holds, "{to}");
+    }
+}
+
+#[test]
+fn md5_cannot_prove_a_hashed_secret_not_even_with_the_hash_or_an_empty_one() {
+    let challenge = Challenge::from_random(7);
+    let conf = accounts();
+    for secret in [
+        "",
+        "password",
+        "$argon2id$v=19$m=8,t=1,p=1$BwcHBwcHBwcHBwcHBwcHBw$TvJZjSjEyaTxaRflA27IE3+/2/M2EI/A3lqcozmYpVQ",
+    ] {
+        let key = md5_key(&challenge.to_string(), secret.as_bytes());
+        let proof = Proof::Md5 {
+            challenge: Some(&challenge),
+            key: key.as_bytes(),
+        };
+        let verified = verify(&conf, b"hashed", proof, peer());
+        assert_eq!(verified.unwrap_err(), Denied::NoSecret, "{secret}");
+    }
 }

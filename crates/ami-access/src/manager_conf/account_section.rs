@@ -78,6 +78,14 @@ impl<'a> AccountsBuilder<'a> {
     pub(super) fn finish(self, report: &mut Report) -> Vec<Account> {
         let look = |(account, at): (Account, Place)| {
             match &account.secret {
+                Some(_) if account.secret_hash.is_some() => {
+                    let text = format!(
+                        "account {} has both secret and secret_hash: remove one",
+                        account.name
+                    );
+                    report.error(&at, text);
+                }
+                None if account.secret_hash.is_some() => {}
                 None => report.notice(
                     &at,
                     format!("account {} has no secret: nobody can log in", account.name),
@@ -124,6 +132,7 @@ impl<'a> AccountsBuilder<'a> {
             read: ClassSet::NONE,
             write: ClassSet::NONE,
             secret: None,
+            secret_hash: None,
             acl: Acl::default(),
             nodes: NodeScope::All,
             default_node: None,

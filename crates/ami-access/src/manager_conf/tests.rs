@@ -2,6 +2,7 @@
 
 mod options;
 mod samples;
+mod secret_hash;
 
 use std::net::IpAddr;
 use std::path::Path;
@@ -143,7 +144,6 @@ fn what_has_no_effect_is_noticed() {
         "rate = 5",
         "flush = 5ms",
         "coalesce = yes",
-        "secret_hash = x",
         "admin = yes",
         "writetimeout = 100",
         "whatever = 1",

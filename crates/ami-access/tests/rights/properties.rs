@@ -18,7 +18,12 @@ fn principal(rights: &Rights) -> Principal {
     let files = MemoryFiles::default().with("/manager.conf", conf.as_str());
     let loaded = load_from(&files, Path::new("/manager.conf"), None).unwrap();
     let peer = "192.0.2.1".parse().unwrap();
-    verify(&loaded.accounts, b"a", Proof::Plain { secret: b"s" }, peer).unwrap()
+    let proof = Proof::Plain {
+        secret: b"s",
+        confidential: true,
+    };
+    let verified = verify(&loaded.accounts, b"a", proof, peer).unwrap();
+    verified.proven().unwrap()
 }
 
 fn learned() -> LearnedActions {

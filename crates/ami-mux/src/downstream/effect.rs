@@ -1,6 +1,6 @@
 //! What a session's machine asks of its driver, and what it has to tell people.
 
-use ami_access::{Denied, Refusal};
+use ami_access::{Denied, Refusal, SecretCheck};
 use ami_proto::{ClassSet, Slices};
 
 use crate::ids::NodeId;
@@ -40,6 +40,8 @@ pub enum SessionEffect {
     },
     /// Hand this to the node.
     Submit(NodeId, Box<Submission<()>>),
+    /// Make this check where it may be slow, and give its outcome to [`Session::verified`](super::Session::verified).
+    Verify(SecretCheck),
     /// Logged in: register it and subscribe it to its nodes.
     LoggedIn {
         /// Nodes of its view.

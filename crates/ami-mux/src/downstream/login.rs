@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use ami_access::{Principal, Proof, verify};
+use ami_access::{Principal, Proof, Verified, verify};
 use ami_proto::encode::{error, success};
 use ami_proto::{
     Action, Challenge, ClassSet, ClientActionId, EventMask, ResponseBuilder, parse_event_mask,
@@ -127,20 +127,13 @@ impl Session {
             return;
         }
         match self.authenticate(action, surroundings, now) {
-            Ok((principal, view)) => self.open(action, principal, view, surroundings, now),
-            Err(fault) => {
-                self.report_failed_login(action, fault, surroundings);
-                let username = action.header("Username").unwrap_or_default();
-                self.note(SessionNote::LoginFailed {
-                    username: printable(username),
-                    fault,
-                });
-                self.refuse(
-                    error(id.as_ref(), "Authentication failed"),
-                    EndReason::LoginFailed,
-                    now,
-                );
+            Ok(Verified::Proven(principal)) => {
+                self.conclude(action, Ok(principal), now, surroundings, now);
             }
+            Ok(Verified::Hashed(unproven, check)) => {
+                self.verify_slowly(action, unproven, check, now);
+            }
+            Err(fault) => self.conclude(action, Err(fault), now, surroundings, now),
         }
     }
 
@@ -149,7 +142,7 @@ impl Session {
         action: &Action,
         surroundings: &impl Surroundings,
         now: Instant,
-    ) -> Result<(Principal, View), LoginFault> {
+    ) -> Result<Verified, LoginFault> {
         let username = action.header("Username").unwrap_or_default();
         if surroundings.is_throttled(username, self.start.peer, now) {
             return Err(LoginFault::Throttled);
@@ -163,28 +156,54 @@ impl Session {
         } else {
             Proof::Plain {
                 secret: action.header("Secret").unwrap_or_default(),
+                confidential: self.start.is_confidential(),
             }
         };
         let accounts = surroundings.accounts();
-        let verified = verify(&accounts, username, proof, self.start.peer)
-            .map_err(LoginFault::Denied)
-            .and_then(|principal| {
-                let account = principal.account();
-                let nodes = View::resolve(
-                    &surroundings.directory(),
-                    &account.nodes,
-                    self.settings.node,
-                    principal.node_suffix(),
+        verify(&accounts, username, proof, self.start.peer).map_err(LoginFault::Denied)
+    }
+
+    /// The login that came at `asked` is decided, but for its nodes.
+    pub(super) fn conclude(
+        &mut self,
+        action: &Action,
+        verified: Result<Principal, LoginFault>,
+        asked: Instant,
+        surroundings: &impl Surroundings,
+        now: Instant,
+    ) {
+        let username = action.header("Username").unwrap_or_default();
+        let seen = verified.and_then(|principal| {
+            let view = View::resolve(
+                &surroundings.directory(),
+                &principal.account().nodes,
+                self.settings.node,
+                principal.node_suffix(),
+            );
+            view.map(|view| (principal, view)).ok_or(LoginFault::NoNode)
+        });
+        let peer = self.start.peer;
+        match seen {
+            Ok((principal, view)) => {
+                surroundings.login_succeeded(username, peer);
+                self.open(action, principal, view, surroundings, now);
+            }
+            Err(fault) => {
+                if fault != LoginFault::Throttled {
+                    surroundings.login_failed(username, peer, now);
+                }
+                self.report_failed_login(action, fault, surroundings);
+                self.note(SessionNote::LoginFailed {
+                    username: printable(username),
+                    fault,
+                });
+                self.refuse(
+                    error(action.action_id().as_ref(), "Authentication failed"),
+                    EndReason::LoginFailed,
+                    asked,
                 );
-                nodes
-                    .map(|view| (principal, view))
-                    .ok_or(LoginFault::NoNode)
-            });
-        match verified {
-            Ok(_) => surroundings.login_succeeded(username, self.start.peer),
-            Err(_) => surroundings.login_failed(username, self.start.peer, now),
+            }
         }
-        verified
     }
 
     fn open(
@@ -251,9 +270,10 @@ impl Session {
         self.report_login();
     }
 
-    fn refuse(&mut self, reply: Bytes, reason: EndReason, now: Instant) {
+    /// Counted from the Login, so that the time does not tell whether there was a hash to be checked.
+    fn refuse(&mut self, reply: Bytes, reason: EndReason, asked: Instant) {
         self.phase = Phase::Refusing(Refusing {
-            at: now + REFUSAL_DELAY,
+            at: asked + REFUSAL_DELAY,
             reply,
             reason,
         });

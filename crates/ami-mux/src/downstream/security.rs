@@ -111,10 +111,12 @@ impl Session {
                 account.clear();
                 SecurityMatter::SessionLimit
             }
-            // Nothing was looked at, so nothing can be said of account and secret.
-            LoginFault::Throttled => SecurityMatter::RequestNotAllowed {
-                request: request(action.name()),
-            },
+            // The secret was not looked at, so nothing can be said of it.
+            LoginFault::Throttled | LoginFault::Denied(Denied::InClear) => {
+                SecurityMatter::RequestNotAllowed {
+                    request: request(action.name()),
+                }
+            }
         };
         let audience = self.audience_of(username, surroundings);
         self.report(SecurityReport {

@@ -23,6 +23,7 @@ use super::login::Refusing;
 use super::merge::Merge;
 use super::settings::{SessionSettings, SessionStart};
 use super::surroundings::Surroundings;
+use super::verifying::Verifying;
 use crate::ids::{ActionSeq, NodeId};
 use crate::mail::Mail;
 use crate::upstream::Submission;
@@ -32,6 +33,8 @@ use crate::upstream::Submission;
 pub(super) enum Phase {
     /// Only Login, Challenge and Logoff are allowed.
     Unauthenticated { until: Instant },
+    /// A secret is being checked against its hash.
+    Verifying(Box<Verifying>),
     /// The second of a failed login runs.
     Refusing(Refusing),
     /// Logged in.
@@ -145,7 +148,7 @@ impl Session {
     /// The client closed its side. What it sent before is still answered.
     pub fn client_eof(&mut self, surroundings: &impl Surroundings, now: Instant) {
         match self.phase {
-            Phase::Refusing(_) => self.end(EndReason::PeerClosed),
+            Phase::Verifying(_) | Phase::Refusing(_) => self.end(EndReason::PeerClosed),
             Phase::Unauthenticated { .. } | Phase::Open(_) => {
                 self.end_after_line(EndReason::PeerClosed, surroundings, now);
             }
@@ -217,8 +220,13 @@ impl Session {
         }
         match &self.phase {
             Phase::Unauthenticated { until } if *until <= now => self.end(EndReason::AuthTimeout),
+            Phase::Verifying(login) if login.until <= now => self.end(EndReason::AuthTimeout),
             Phase::Refusing(refusing) if refusing.at <= now => self.finish_refusal(),
-            Phase::Unauthenticated { .. } | Phase::Refusing(_) | Phase::Open(_) | Phase::Ended => {}
+            Phase::Unauthenticated { .. }
+            | Phase::Verifying(_)
+            | Phase::Refusing(_)
+            | Phase::Open(_)
+            | Phase::Ended => {}
         }
         self.advance(surroundings, now);
     }
@@ -227,6 +235,7 @@ impl Session {
     pub fn poll_timeout(&self) -> Option<Instant> {
         let phase = match &self.phase {
             Phase::Unauthenticated { until } => Some(*until),
+            Phase::Verifying(login) => Some(login.until),
             Phase::Refusing(refusing) => Some(refusing.at),
             Phase::Open(_) | Phase::Ended => None,
         };
@@ -262,7 +271,7 @@ impl Session {
         match &self.phase {
             Phase::Open(login) => Some(&login.principal),
             Phase::Ended => self.former.as_ref().map(|login| &login.principal),
-            Phase::Unauthenticated { .. } | Phase::Refusing(_) => None,
+            Phase::Unauthenticated { .. } | Phase::Verifying(_) | Phase::Refusing(_) => None,
         }
     }
 
@@ -393,7 +402,10 @@ impl Session {
     fn inflight_max(&self) -> usize {
         let own = match &self.phase {
             Phase::Open(login) => login.principal.account().inflight,
-            Phase::Unauthenticated { .. } | Phase::Refusing(_) | Phase::Ended => None,
+            Phase::Unauthenticated { .. }
+            | Phase::Verifying(_)
+            | Phase::Refusing(_)
+            | Phase::Ended => None,
         };
         own.and_then(|own| usize::try_from(own).ok())
             .unwrap_or(self.settings.inflight_max)
@@ -404,7 +416,10 @@ impl Session {
     fn only_node(&self) -> Option<NodeId> {
         match &self.phase {
             Phase::Open(login) => login.view.single(),
-            Phase::Unauthenticated { .. } | Phase::Refusing(_) | Phase::Ended => None,
+            Phase::Unauthenticated { .. }
+            | Phase::Verifying(_)
+            | Phase::Refusing(_)
+            | Phase::Ended => None,
         }
     }
 }

@@ -46,4 +46,14 @@ pub struct SessionStart {
     pub id: SessionId,
     /// Its address.
     pub peer: IpAddr,
+    /// Whether it came over TLS.
+    pub tls: bool,
+}
+
+impl SessionStart {
+    /// Whether a secret may be sent in clear: nobody between can read it. What comes from this machine passes no network, and is
+    /// often what ends TLS in front of amiplex.
+    pub(crate) fn is_confidential(&self) -> bool {
+        self.tls || self.peer.is_loopback()
+    }
 }

@@ -14,9 +14,13 @@ fn allowed(text: &str) -> Authorized<Action> {
     let conf = "[general]\n[a]\nsecret = s\nread = all\nwrite = all\n";
     let files = MemoryFiles::default().with("/manager.conf", conf);
     let loaded = load_from(&files, Path::new("/manager.conf"), None).expect("valid");
-    let proof = Proof::Plain { secret: b"s" };
+    let proof = Proof::Plain {
+        secret: b"s",
+        confidential: true,
+    };
     let peer = IpAddr::V4(Ipv4Addr::LOCALHOST);
-    let principal = verify(&loaded.accounts, b"a", proof, peer).expect("may log in");
+    let verified = verify(&loaded.accounts, b"a", proof, peer).expect("may log in");
+    let principal = verified.proven().expect("a secret without hash");
     let mut buffer = BytesMut::from((text.replace('|', "\r\n") + "\r\n\r\n").as_bytes());
     let Some(Incoming::Action(action)) = ActionDecoder::new().decode(&mut buffer) else {
         panic!("an action");

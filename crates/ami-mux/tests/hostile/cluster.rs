@@ -136,6 +136,7 @@ impl Cluster {
             world: World {
                 accounts: Arc::new(loaded.accounts),
                 directory: Arc::new(Directory::new(entries)),
+                throttles: false,
             },
             plan,
             started: false,
@@ -171,6 +172,7 @@ impl Cluster {
         let start = SessionStart {
             id: SessionId(self.clients.len() as u64),
             peer: IpAddr::V4(Ipv4Addr::LOCALHOST),
+            tls: false,
         };
         self.clients.push(ClientSide {
             session: Session::new(start, Arc::new(settings), &self.world, self.now),
@@ -346,6 +348,7 @@ impl Cluster {
                 SessionEffect::LoggedIn { nodes, .. } => client.view = nodes,
                 SessionEffect::Close(_) => client.closed = true,
                 SessionEffect::Interest(_)
+                | SessionEffect::Verify(_)
                 | SessionEffect::Note(_)
                 | SessionEffect::Security(_)
                 | SessionEffect::Replay(_) => {}

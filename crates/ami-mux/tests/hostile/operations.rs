@@ -544,7 +544,12 @@ fn principal() -> &'static Principal {
         let files = MemoryFiles::default().with("/manager.conf", conf);
         let loaded = load_from(&files, Path::new("/manager.conf"), None).expect("valid");
         let peer = IpAddr::V4(Ipv4Addr::LOCALHOST);
-        verify(&loaded.accounts, b"a", Proof::Plain { secret: b"s" }, peer).expect("may log in")
+        let proof = Proof::Plain {
+            secret: b"s",
+            confidential: true,
+        };
+        let verified = verify(&loaded.accounts, b"a", proof, peer).expect("may log in");
+        verified.proven().expect("a secret without hash")
     })
 }
 

@@ -6,10 +6,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ami_access::manager_conf::MemoryFiles;
-use ami_access::{OnNodeLoss, load_from};
+use ami_access::{Accounts, OnNodeLoss, SecretCheck, load_from};
 use ami_mux::{
     ActionSeq, Directory, DirectoryEntry, Mail, NodeEvent, NodeId, NodeState, NodeStatus, PartKind,
-    SecurityReport, Session, SessionEffect, SessionId, SessionSettings, SessionStart, Submission,
+    SecurityReport, Session, SessionEffect, SessionId, SessionNote, SessionSettings, SessionStart,
+    Submission,
 };
 use ami_proto::{CommandOutput, Frame};
 use bytes::{Bytes, BytesMut};
@@ -27,6 +28,8 @@ const MANAGER_CONF: &str = "[general]\n[a]\nsecret = s\nread = all\nwrite = all\
     [old]\nsecret = s\nread = all\nwrite = all\ncommand_output = follows\n\
     [asis]\nsecret = s\nread = all\nwrite = all\ncommand_output = native\n\
     [filtered]\nsecret = s\nread = all\neventfilter = !InvalidPassword\n\
+    [h]\nsecret_hash = $argon2id$v=19$m=8,t=1,p=1$BwcHBwcHBwcHBwcHBwcHBw$TvJZjSjEyaTxaRflA27IE3+/2/M2EI/A3lqcozmYpVQ\n\
+    read = all\nwrite = all\n\
     [t]\nsecret = s\nread = all\nwrite = all\nchannels = PJSIP/acme-*,Local/*@acme-*\n\
     [u]\nsecret = s\nread = all\nwrite = all\nchannels = PJSIP/acme-*\nresync = no\n";
 
@@ -39,15 +42,22 @@ pub(crate) struct Desk {
     /// Security events that are due, each with what the client had been told when it became so.
     pub(crate) reports: Vec<(SecurityReport, String)>,
     pub(crate) replays: Vec<NodeId>,
+    /// Checks of secrets that are to be made.
+    pub(crate) checks: Vec<SecretCheck>,
+    pub(crate) notes: Vec<SessionNote>,
     /// What the client has sent and the session has not taken.
     unread: BytesMut,
     written: String,
     world: World,
 }
 
-fn world() -> World {
-    let files = MemoryFiles::default().with("/manager.conf", MANAGER_CONF);
+fn accounts(manager_conf: &str) -> Arc<Accounts> {
+    let files = MemoryFiles::default().with("/manager.conf", manager_conf);
     let loaded = load_from(&files, Path::new("/manager.conf"), None).expect("valid");
+    Arc::new(loaded.accounts)
+}
+
+fn world() -> World {
     let entry = |name: &str| DirectoryEntry {
         status: NodeStatus {
             state: NodeState::Up,
@@ -56,8 +66,9 @@ fn world() -> World {
         ..DirectoryEntry::new(name)
     };
     World {
-        accounts: Arc::new(loaded.accounts),
+        accounts: accounts(MANAGER_CONF),
         directory: Arc::new(Directory::new(vec![entry("pbx1"), entry("pbx2")])),
+        throttles: false,
     }
 }
 
@@ -69,6 +80,15 @@ impl Desk {
 
     /// The same at a listener with that form of Command's output.
     pub(crate) fn at_listener(command_output: CommandOutput) -> Self {
+        Self::made(IpAddr::V4(Ipv4Addr::LOCALHOST), false, command_output)
+    }
+
+    /// A connection from there, over TLS or not, that has not said anything.
+    pub(crate) fn of(peer: IpAddr, tls: bool) -> Self {
+        Self::made(peer, tls, CommandOutput::Native)
+    }
+
+    fn made(peer: IpAddr, tls: bool, command_output: CommandOutput) -> Self {
         #[expect(
             clippy::disallowed_methods,
             reason = "any instant serves as the start of virtual time"
@@ -91,7 +111,8 @@ impl Desk {
         };
         let start = SessionStart {
             id: SessionId(1),
-            peer: IpAddr::V4(Ipv4Addr::LOCALHOST),
+            peer,
+            tls,
         };
         Self {
             session: Session::new(start, Arc::new(settings), &world, now),
@@ -100,6 +121,8 @@ impl Desk {
             closed: false,
             reports: Vec::new(),
             replays: Vec::new(),
+            checks: Vec::new(),
+            notes: Vec::new(),
             unread: BytesMut::new(),
             written: String::new(),
             world,
@@ -133,9 +156,9 @@ impl Desk {
                     self.reports.push((*report, heard));
                 }
                 SessionEffect::Replay(node) => self.replays.push(node),
-                SessionEffect::LoggedIn { .. }
-                | SessionEffect::Interest(_)
-                | SessionEffect::Note(_) => {}
+                SessionEffect::Verify(check) => self.checks.push(check),
+                SessionEffect::Note(note) => self.notes.push(note),
+                SessionEffect::LoggedIn { .. } | SessionEffect::Interest(_) => {}
             }
         }
     }
@@ -152,6 +175,24 @@ impl Desk {
         self.session
             .client_input(&mut self.unread, &self.world, self.now);
         self.pump();
+    }
+
+    /// The check that is due is made, and its outcome told.
+    pub(crate) fn checks(&mut self) {
+        let check = self.checks.remove(0);
+        self.session.verified(check.run(), &self.world, self.now);
+        self.pump();
+        self.takes_more();
+    }
+
+    /// The accounts are loaded anew.
+    pub(crate) fn reloads(&mut self, manager_conf: &str) {
+        self.world.accounts = accounts(manager_conf);
+    }
+
+    /// From now on everybody is throttled.
+    pub(crate) fn throttles(&mut self) {
+        self.world.throttles = true;
     }
 
     /// The client closes its side.

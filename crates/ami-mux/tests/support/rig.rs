@@ -82,9 +82,13 @@ pub(crate) fn allowed_with(lines: &str, text: &str) -> Authorized<Action> {
     let accounts = load_from(&files, Path::new("/manager.conf"), None)
         .expect("valid")
         .accounts;
-    let proof = Proof::Plain { secret: b"s" };
+    let proof = Proof::Plain {
+        secret: b"s",
+        confidential: true,
+    };
     let peer = IpAddr::V4(Ipv4Addr::LOCALHOST);
-    let principal = verify(&accounts, b"a", proof, peer).expect("may log in");
+    let verified = verify(&accounts, b"a", proof, peer).expect("may log in");
+    let principal = verified.proven().expect("a secret without hash");
     let action = action(text);
     let context = AuthorizeContext::default();
     authorize(&principal, action, &context).expect("may be run")

@@ -11,9 +11,9 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use ami_access::SecretCheck;
 use ami_mux::{
-    EndReason, Mail, NodeId, SecurityEvent, Session, SessionEffect, SessionSettings, SessionStart,
-    Submission,
+    Mail, NodeId, SecurityEvent, Session, SessionEffect, SessionSettings, SessionStart, Submission,
 };
 use ami_proto::ClassSet;
 use ami_telemetry::CloseReason;
@@ -22,12 +22,13 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::time::{Instant, sleep_until, timeout};
 
-use super::journal::Journal;
+use super::journal::{Journal, close_reason};
 use super::outbound::Outbound;
 use super::presence::Presence;
 use crate::cluster::NodeCommand;
 use crate::inbox::{Budget, Inbox};
 use crate::registry::UnauthenticatedPlace;
+use crate::secret_checks::{Outcome, arrival};
 use crate::security::Origin;
 use crate::supervisor::Supervisor;
 use crate::transport::Transport;
@@ -78,6 +79,8 @@ struct Driver {
     unsent: VecDeque<(NodeId, Box<Submission<()>>)>,
     /// Nodes that are to tell this session what they have, and had no room for the word yet.
     replays: Vec<NodeId>,
+    /// A secret that is to be checked.
+    unchecked: Option<SecretCheck>,
     event_age: Duration,
     reply_bytes: usize,
     closing: Option<CloseReason>,
@@ -144,6 +147,7 @@ impl Driver {
             outbound: Outbound::default(),
             unsent: VecDeque::new(),
             replays: Vec::new(),
+            unchecked: None,
             event_age: outbound.event_age,
             reply_bytes: outbound.reply_bytes,
             closing: None,
@@ -158,10 +162,14 @@ impl Driver {
 
     async fn drive(&mut self, supervisor: &Supervisor) -> CloseReason {
         let mut draining = false;
+        let mut check: Option<Outcome> = None;
         loop {
             self.carry_out();
             if let Some(reason) = self.closing {
                 return reason;
+            }
+            if let Some(due) = self.unchecked.take() {
+                check = Some(self.world.secret_checks.outcome(due));
             }
             let inbox = Arc::clone(&self.inbox);
             let world = Arc::clone(&self.world);
@@ -182,6 +190,11 @@ impl Driver {
                 () = inbox.ended() => self.fetch_mail(),
                 () = inbox.posted(), if has_room && !has_mail => self.fetch_mail(),
                 permit = reserve(&world, unsent), if unsent.is_some() => self.send_one(permit),
+                is_right = arrival(&mut check), if check.is_some() => {
+                    check = None;
+                    self.session.verified(is_right, &*world, Instant::now().into_std());
+                    self.feed();
+                }
                 () = sleep_until(wake) => self.on_time(),
             }
         }
@@ -316,6 +329,7 @@ impl Driver {
             match effect {
                 SessionEffect::Write { bytes, event } => self.outbound.push(bytes, event, now),
                 SessionEffect::Submit(node, submission) => self.submit(node, submission),
+                SessionEffect::Verify(check) => self.unchecked = Some(check),
                 SessionEffect::LoggedIn { nodes, interest } => {
                     self.origin.logged_in();
                     // First: what comes between the subscription and this would be thrown away.
@@ -476,18 +490,6 @@ impl Backlog {
         if let Mail::Reply { bytes, .. } = mail {
             self.replies -= bytes.iter().map(bytes::Bytes::len).sum::<usize>();
         }
-    }
-}
-
-fn close_reason(reason: EndReason) -> CloseReason {
-    match reason {
-        EndReason::Logoff => CloseReason::Logoff,
-        EndReason::PeerClosed => CloseReason::PeerClosed,
-        EndReason::AuthTimeout => CloseReason::AuthTimeout,
-        EndReason::LoginFailed | EndReason::LoginInUse => CloseReason::LoginFailed,
-        EndReason::NodeLost => CloseReason::NodeLost,
-        EndReason::NodeAway => CloseReason::Refused,
-        EndReason::Draining => CloseReason::Drain,
     }
 }
 

@@ -4,7 +4,7 @@ use std::io;
 use std::sync::Arc;
 
 use ami_access::{Account, Denied, Refusal};
-use ami_mux::{LoginFault, RefusalKind, SessionNote, SessionStart};
+use ami_mux::{EndReason, LoginFault, RefusalKind, SessionNote, SessionStart};
 use ami_telemetry::{CloseReason, DropReason, LoginFailure, Meters, RefusalReason};
 
 use super::outbound::Written;
@@ -122,6 +122,19 @@ impl Journal {
     }
 }
 
+/// The reason as metrics and log have it.
+pub(super) fn close_reason(reason: EndReason) -> CloseReason {
+    match reason {
+        EndReason::Logoff => CloseReason::Logoff,
+        EndReason::PeerClosed => CloseReason::PeerClosed,
+        EndReason::AuthTimeout => CloseReason::AuthTimeout,
+        EndReason::LoginFailed | EndReason::LoginInUse => CloseReason::LoginFailed,
+        EndReason::NodeLost => CloseReason::NodeLost,
+        EndReason::NodeAway => CloseReason::Refused,
+        EndReason::Draining => CloseReason::Drain,
+    }
+}
+
 fn login_failure(fault: LoginFault) -> LoginFailure {
     match fault {
         LoginFault::Denied(Denied::NoUsername) => LoginFailure::NoUsername,
@@ -129,6 +142,7 @@ fn login_failure(fault: LoginFault) -> LoginFailure {
         LoginFault::Denied(Denied::Acl) => LoginFailure::Acl,
         LoginFault::Denied(Denied::NoSecret) => LoginFailure::NoSecret,
         LoginFault::Denied(Denied::WrongSecret) => LoginFailure::WrongSecret,
+        LoginFault::Denied(Denied::InClear) => LoginFailure::SecretInClear,
         LoginFault::Denied(Denied::WrongKey) => LoginFailure::WrongKey,
         LoginFault::Denied(Denied::NoChallenge) => LoginFailure::NoChallenge,
         LoginFault::NoNode => LoginFailure::NoSuchNode,

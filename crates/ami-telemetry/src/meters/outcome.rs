@@ -46,6 +46,8 @@ labels! {
         Acl = "acl",
         /// The account has no secret, so nobody can log in with it.
         NoSecret = "no_secret",
+        /// The account has a hash in place of a secret, and the secret came without TLS.
+        SecretInClear = "secret_in_clear",
         /// The secret is wrong.
         WrongSecret = "wrong_secret",
         /// The MD5 key is wrong.

@@ -11,9 +11,10 @@ use super::super::value;
 use crate::account::{Account, ChannelScope, Names, NodeScope, OnNodeLoss, SlowPolicy};
 use crate::event_filter::EventFilter;
 use crate::secret::Secret;
+use crate::secret_hash::SecretHash;
 
 /// Options of amiplex that have no effect yet and restrict nothing.
-const WITHOUT_EFFECT: [&str; 5] = ["rate", "flush", "coalesce", "secret_hash", "admin"];
+const WITHOUT_EFFECT: [&str; 4] = ["rate", "flush", "coalesce", "admin"];
 
 /// Longest setvar that Asterisk keeps, in bytes.
 const SETVAR_BYTES_MAX: usize = 255;
@@ -37,6 +38,10 @@ pub(super) fn apply(
     }
     match name.to_ascii_lowercase().as_str() {
         "secret" => account.secret = Some(Secret::new(value.clone())),
+        "secret_hash" => match SecretHash::parse(value) {
+            Ok(hash) => account.secret_hash = Some(Arc::new(hash)),
+            Err(error) => report.error(at, format!("secret_hash: {error}")),
+        },
         "read" => account.read = classes(name, value, at, report),
         "write" => account.write = classes(name, value, at, report),
         "acl" => acl(account, value, named_acls, at, report),

@@ -17,11 +17,13 @@ use super::*;
 use crate::cluster::{Cluster, NodeHandle};
 use crate::hub::EventHub;
 use crate::registry::{SessionLimits, SessionRegistry};
+use crate::secret_checks::SecretChecks;
 use crate::security::{Origin, SecurityDesk};
 use crate::throttle::AuthThrottle;
 
-const MANAGER_CONF: &str =
-    "[general]\n[one]\nsecret = s\nread = all\nwrite = all\nallowmultiplelogin = no\n";
+const MANAGER_CONF: &str = "[general]\n[one]\nsecret = s\nread = all\nwrite = all\nallowmultiplelogin = no\n\
+    [hashed]\nread = all\n\
+    secret_hash = $argon2id$v=19$m=8,t=1,p=1$BwcHBwcHBwcHBwcHBwcHBw$TvJZjSjEyaTxaRflA27IE3+/2/M2EI/A3lqcozmYpVQ\n";
 const LOGIN: &str = "Action: Login\r\nUsername: one\r\nSecret: s\r\n\r\n";
 /// Far more than any of these tests takes.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -58,16 +60,22 @@ fn world(commands: mpsc::Sender<NodeCommand>, meters: Arc<Meters>) -> World {
             unauthenticated_per_address: 10,
         })),
         throttle: AuthThrottle::default(),
+        secret_checks: SecretChecks::default(),
         security: SecurityDesk::new(None, Arc::clone(&meters)),
         meters,
     }
 }
 
+async fn bench() -> Bench {
+    bench_of(IpAddr::V4(Ipv4Addr::LOCALHOST)).await
+}
+
+/// A connection of a client that is said to be there.
 #[expect(
     clippy::disallowed_methods,
     reason = "a test joins its one task itself"
 )]
-async fn bench() -> Bench {
+async fn bench_of(peer: IpAddr) -> Bench {
     let meters = Arc::new(Meters::new("test"));
     let (commands, receiver) = mpsc::channel(8);
     let world = Arc::new(world(commands, Arc::clone(&meters)));
@@ -86,7 +94,6 @@ async fn bench() -> Bench {
     SockRef::from(&stream)
         .set_send_buffer_size(4096)
         .expect("small");
-    let peer = IpAddr::V4(Ipv4Addr::LOCALHOST);
     let settings = SessionSettings {
         inflight_max: 16,
         action_deadline: PATIENCE,
@@ -105,6 +112,7 @@ async fn bench() -> Bench {
         start: SessionStart {
             id: SessionId(1),
             peer,
+            tls: false,
         },
         origin: Box::new(Origin::new(
             SessionId(1),
@@ -172,6 +180,31 @@ async fn a_login_whose_logoff_came_with_it_frees_its_account() {
     bench.task.await.expect("ends");
     assert!(!bench.world.registry.is_logged_in("one"));
     assert_eq!(bench.world.registry.len(), 0);
+}
+
+#[tokio::test]
+async fn a_hashed_secret_is_checked_and_what_came_behind_it_is_answered() {
+    let mut bench = bench().await;
+    let login = "Action: Login\r\nUsername: hashed\r\nSecret: password\r\n\r\n";
+    bench.says(&format!("{login}Action: Logoff\r\n\r\n")).await;
+    let heard = bench.hears("Thanks for all the fish.\r\n\r\n").await;
+    assert!(heard.contains("Authentication accepted"), "{heard}");
+    bench.task.await.expect("ends");
+    assert!(!bench.world.registry.is_logged_in("hashed"));
+}
+
+#[tokio::test]
+async fn a_hashed_secret_that_came_in_clear_over_a_network_is_refused() {
+    let mut bench = bench_of(IpAddr::from([192, 0, 2, 1])).await;
+    bench
+        .says("Action: Login\r\nUsername: hashed\r\nSecret: password\r\n\r\n")
+        .await;
+    let heard = bench.hears("\r\n\r\n").await;
+    assert!(
+        heard.ends_with("Message: Authentication failed\r\n\r\n"),
+        "{heard}"
+    );
+    bench.task.await.expect("ends");
 }
 
 #[tokio::test]
