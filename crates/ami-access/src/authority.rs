@@ -122,6 +122,14 @@ impl ActionSpec {
     pub fn is_local(&self) -> bool {
         self.route == RouteKind::Local
     }
+
+    /// Whether the answers of several nodes make one list: it begins and ends as lists do, it changes nothing, and each node
+    /// has its part.
+    pub fn is_mergeable(&self) -> bool {
+        self.shareable
+            && !matches!(self.route, RouteKind::NeedsNode | RouteKind::Any)
+            && matches!(self.list, ListForm::List { .. })
+    }
 }
 
 /// Whether write classes permit an action of these classes: any bit in common, or none needed.

@@ -8,7 +8,7 @@ mod choice;
 mod location;
 mod rule;
 
-use ami_access::{Authorized, ListForm, RouteKind};
+use ami_access::{ActionSpec, Authorized, ListForm, RouteKind};
 use ami_proto::Action;
 use smallvec::SmallVec;
 
@@ -123,12 +123,10 @@ pub fn route(
     }
 }
 
-/// Whether the answers of several nodes make one list: it begins and ends as lists do, and it changes nothing.
+/// Whether the answers of several nodes make one list.
 pub(crate) fn is_mergeable(action: &Authorized<Action>) -> bool {
-    let reads = action.spec().is_some_and(|spec| {
-        spec.shareable && !matches!(spec.route, RouteKind::NeedsNode | RouteKind::Any)
-    });
-    reads && matches!(action.list(), ListForm::List { .. })
+    action.spec().is_some_and(ActionSpec::is_mergeable)
+        && matches!(action.list(), ListForm::List { .. })
 }
 
 /// `*`, one name, or several with commas between.
