@@ -52,6 +52,10 @@ async fn what_is_in_flight_is_answered_and_new_clients_find_no_port() {
     busy.closed().await.expect("closed then");
     let status = amiplex.wait().await;
     assert_eq!(status.code(), Some(0), "{}", amiplex.log().join("\n"));
+    assert!(
+        node.received_named("Logoff").len() >= 2,
+        "the event lane and another leave in order"
+    );
 }
 
 #[tokio::test]

@@ -78,6 +78,8 @@ pub enum Mail {
     Resynced(NodeId),
     /// The node's event lane is lost.
     NodeDown(NodeId),
+    /// The node's machine failed by a bug. What it knew it has answered: whoever still waits for it waits in vain.
+    NodeFailed(NodeId),
 }
 
 impl Mail {
@@ -91,7 +93,8 @@ impl Mail {
             | Self::NodeUp(_)
             | Self::NodeBooted(_)
             | Self::Resynced(_)
-            | Self::NodeDown(_) => None,
+            | Self::NodeDown(_)
+            | Self::NodeFailed(_) => None,
         }
     }
 }

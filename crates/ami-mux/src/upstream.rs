@@ -3,12 +3,13 @@
 //! [`Node`] is the machine; one task owns it. Its parts, in the order in which an action meets them:
 //! [`queue`] (its session's fair turn), [`dispatch`] (which lane), [`pending`] (registered, then written), [`reply`] (what a
 //! frame means for it, [`own_items`] for accounts with `channels`), [`async_ids`] (what outlives the answer). [`lane`] and
-//! [`login`] are one connection's life; [`keepalive`], [`inquiry`], [`survey`] and [`timers`] are what amiplex does on its own
+//! [`login`] are one connection's life; [`ending`] is the machine's own end; [`keepalive`], [`inquiry`], [`survey`] and [`timers`] are what amiplex does on its own
 //! account.
 
 mod async_ids;
 mod dispatch;
 mod effect;
+mod ending;
 mod events;
 mod inquiry;
 mod keepalive;

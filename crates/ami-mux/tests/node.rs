@@ -8,6 +8,8 @@
     reason = "a test fails loudly"
 )]
 
+#[path = "node/ending.rs"]
+mod ending;
 #[path = "node/irregular.rs"]
 mod irregular;
 #[path = "node/overdue.rs"]

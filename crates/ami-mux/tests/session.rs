@@ -177,6 +177,26 @@ fn a_session_of_one_node_ends_with_it_when_its_actions_are_answered() {
     assert_in_order(&desk.heard(), &["Outcome: unknown", "Event: Before"]);
 }
 
+/// When the machine of a node failed, an answer that it lost would be awaited for ever.
+#[test]
+fn who_waits_for_an_answer_that_a_failed_node_lost_is_closed() {
+    for (answered, waiting) in [(false, false), (true, false), (false, true)] {
+        let mut desk = Desk::logged_in("a");
+        if !waiting {
+            desk.says("Action: Getvar|Node: pbx1|Variable: X");
+            let seq = desk.submitted[0].1.seq;
+            desk.wrote(0, seq);
+            desk.mail(Mail::NodeFailed(NodeId(1)));
+            assert!(!desk.closed, "another node");
+            if answered {
+                desk.answer(0, seq, "Response: Error|Outcome: unknown");
+            }
+        }
+        desk.mail(Mail::NodeFailed(NodeId(0)));
+        assert_eq!(desk.closed, !answered && !waiting);
+    }
+}
+
 #[test]
 fn a_wait_is_answered_before_the_session_ends() {
     let mut desk = Desk::logged_in("a@pbx1");

@@ -405,3 +405,6 @@ fn node_address(node: &ami_config::Node) -> Result<NodeAddress, StartError> {
         problem: error.to_string(),
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -18,6 +18,9 @@ pub(crate) enum NodeCommand {
     Replay(Arc<Inbox>),
     /// The session left.
     SessionGone(SessionId),
+    /// A bug, for tests.
+    #[cfg(test)]
+    Panic,
 }
 
 /// One node.

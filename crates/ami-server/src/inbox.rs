@@ -117,7 +117,8 @@ impl Inbox {
             | Mail::NodeUp(_)
             | Mail::NodeBooted(_)
             | Mail::Resynced(_)
-            | Mail::NodeDown(_) => true,
+            | Mail::NodeDown(_)
+            | Mail::NodeFailed(_) => true,
         };
         if !wanted {
             return;

@@ -2,12 +2,19 @@
 //!
 //! A task that panics ends alone: it is counted and logged, the others go on.
 
-use std::future::Future;
+use std::future::{Future, poll_fn};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 
 use ami_telemetry::Meters;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+
+/// A part of a task ended by a bug.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Panicked;
 
 /// Spawns and joins tasks.
 #[derive(Clone, Debug)]
@@ -45,6 +52,26 @@ impl Supervisor {
                 tracing::error!(task = name, "a task ended by a bug, the others go on");
             }
         });
+    }
+
+    /// Runs a part of a task that must survive its bugs: a panic ends `part` alone, counted and logged.
+    pub(crate) async fn survive<F: Future>(
+        &self,
+        name: &'static str,
+        part: F,
+    ) -> Result<F::Output, Panicked> {
+        let mut part = pin!(part);
+        let outcome = poll_fn(|cx| {
+            // Nobody looks at `part` again after a panic, and its owner mistrusts whatever it had borrowed.
+            let polled = catch_unwind(AssertUnwindSafe(|| part.as_mut().poll(cx)));
+            polled.map_or(Poll::Ready(Err(Panicked)), |poll| poll.map(Ok))
+        });
+        let outcome = outcome.await;
+        if outcome.is_err() {
+            self.meters.task_panicked();
+            tracing::error!(task = name, "a task met a bug and begins anew");
+        }
+        outcome
     }
 
     /// Told when nothing new is to be taken.

@@ -3,5 +3,6 @@
 pub(crate) mod backoff;
 pub(crate) mod connect;
 pub(crate) mod driver;
+mod failure;
 mod journal;
 mod record;

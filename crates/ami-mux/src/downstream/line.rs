@@ -109,6 +109,14 @@ impl WorkLine {
         seq
     }
 
+    /// Whether an action is at `node` whose last part has not come.
+    pub(super) fn awaits(&self, node: NodeId) -> bool {
+        self.work.iter().any(|work| {
+            matches!(work, Work::Node { node: other, state: NodeWork::Submitted, parts, .. }
+                if *other == node && !parts.back().is_some_and(|part| part.last))
+        })
+    }
+
     /// Takes an action out whose answer nobody waits for any more.
     pub(super) fn abandon(&mut self, seq: ActionSeq) {
         let is_it = |work: &Work| matches!(work, Work::Node { seq: other, .. } if *other == seq);

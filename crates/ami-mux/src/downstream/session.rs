@@ -196,6 +196,9 @@ impl Session {
             Mail::Resynced(node) => {
                 self.admit(Held::News(node, News::Resynced), surroundings, now);
             }
+            // No answer is better than a wrong one: the client sees what a crash of its Asterisk looks like.
+            Mail::NodeFailed(node) if self.line.awaits(node) => self.end(EndReason::NodeLost),
+            Mail::NodeFailed(_) => {}
             // A session of this node alone ends, and does not wait with it.
             Mail::NodeDown(node) if self.only_node().is_some() => {
                 self.on_node_down(node, surroundings, now);

@@ -46,6 +46,8 @@ pub(super) enum Phase {
     LoggingIn,
     /// In use.
     Ready,
+    /// Logged off; what still comes means nothing.
+    Leaving,
 }
 
 /// One lane.

@@ -42,6 +42,10 @@ impl<R: Clone> Node<R> {
         if matches!(lane.phase, Phase::Greeting) {
             return self.take_greeting(id, buffer, now);
         }
+        if matches!(lane.phase, Phase::Leaving) {
+            buffer.clear();
+            return Step::Nothing;
+        }
         match lane.decoder.decode(buffer) {
             Ok(Some(frame)) => Step::Frame(frame),
             Ok(None) => Step::Nothing,

@@ -27,25 +27,8 @@ impl<R: Clone> Node<R> {
         self.after_lane_loss(&lane, reason, now);
     }
 
-    /// Ends everything that is under way, because amiplex itself ends: each client is told whether its action was written.
-    /// Nothing is done for the node after this.
-    pub fn abandon(&mut self) {
-        self.draining = true;
-        let failure = Failure {
-            outcome: Outcome::NotSent,
-            cause: Cause::Draining,
-        };
-        for submission in self.queue.drain() {
-            self.refuse(submission, failure);
-        }
-        for (id, lane) in std::mem::take(&mut self.lanes) {
-            self.effects.push_back(NodeEffect::Close(id));
-            self.fail_written(&lane, Cause::Draining);
-        }
-    }
-
     /// Ends what a lane had taken, by whether a byte of it has left.
-    fn fail_written(&mut self, lane: &Lane, cause: Cause) {
+    pub(super) fn fail_written(&mut self, lane: &Lane, cause: Cause) {
         for key in &lane.written {
             let sent = self
                 .pending
@@ -61,6 +44,9 @@ impl<R: Clone> Node<R> {
     }
 
     fn after_lane_loss(&mut self, lane: &Lane, reason: &str, now: Instant) {
+        if self.draining {
+            return;
+        }
         match lane.role {
             LaneRole::Event => {
                 self.event_attempt = if lane.was_stable(now) {
@@ -89,6 +75,11 @@ impl<R: Clone> Node<R> {
 
     /// The event lane is lost: the node is away for its viewers, and nothing new goes to it.
     fn node_down(&mut self, reason: &str, now: Instant) {
+        self.say_down(reason);
+        self.open_lane(LaneRole::Event, self.event_attempt, now);
+    }
+
+    pub(super) fn say_down(&mut self, reason: &str) {
         let was_up = self.status.is_up();
         self.end_survey();
         self.status.state = NodeState::Down;
@@ -98,20 +89,24 @@ impl<R: Clone> Node<R> {
         self.note(NodeNote::Down {
             reason: reason.to_owned(),
         });
+        self.refuse_waiting(Cause::NodeDown);
+        if was_up {
+            self.effects
+                .push_back(NodeEffect::Broadcast(Mail::NodeDown(self.settings.id)));
+        }
+    }
+
+    /// Ends what no lane has taken.
+    pub(super) fn refuse_waiting(&mut self, cause: Cause) {
         for submission in self.queue.drain() {
             self.refuse(
                 submission,
                 Failure {
                     outcome: Outcome::NotSent,
-                    cause: Cause::NodeDown,
+                    cause,
                 },
             );
         }
-        if was_up {
-            self.effects
-                .push_back(NodeEffect::Broadcast(Mail::NodeDown(self.settings.id)));
-        }
-        self.open_lane(LaneRole::Event, self.event_attempt, now);
     }
 
     /// Ends a pending action in its node's stead and frees its slot.

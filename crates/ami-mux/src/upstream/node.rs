@@ -53,6 +53,16 @@ pub struct Node<R> {
 impl<R: Clone> Node<R> {
     /// A node that begins to connect. `nonce` tells this process's wire ids from any other's.
     pub fn new(settings: NodeSettings, nonce: u32, now: Instant) -> Self {
+        Self::with_status(NodeStatus::initial(), settings, nonce, 0, now)
+    }
+
+    pub(super) fn with_status(
+        status: NodeStatus,
+        settings: NodeSettings,
+        nonce: u32,
+        attempt: u32,
+        now: Instant,
+    ) -> Self {
         let mut node = Self {
             settings,
             lanes: BTreeMap::new(),
@@ -60,10 +70,10 @@ impl<R: Clone> Node<R> {
             pending: PendingTable::new(nonce),
             async_ids: AsyncIds::default(),
             queue: FairQueue::new(),
-            status: NodeStatus::initial(),
+            status,
             inquiry: Inquiry::default(),
             survey: Survey::default(),
-            event_attempt: 0,
+            event_attempt: attempt,
             action_attempt: 0,
             reserved: None,
             wake_at: None,
@@ -71,7 +81,7 @@ impl<R: Clone> Node<R> {
             stamp: None,
             effects: VecDeque::new(),
         };
-        node.open_lane(LaneRole::Event, 0, now);
+        node.open_lane(LaneRole::Event, attempt, now);
         node
     }
 

@@ -184,6 +184,17 @@ impl<R> PendingTable<R> {
         Some(pending)
     }
 
+    /// Every key in use.
+    pub(super) fn keys(&self) -> Vec<PendingKey> {
+        let slots = (0..).zip(&self.slots);
+        let used = slots.filter(|(_, slot)| slot.pending.is_some());
+        used.map(|(index, slot)| PendingKey {
+            slot: index,
+            generation: slot.generation,
+        })
+        .collect()
+    }
+
     /// Slots in use.
     pub(super) fn len(&self) -> usize {
         self.slots.len() - self.free.len()

@@ -36,8 +36,8 @@ pub struct Submission<R> {
     pub deadline: Instant,
 }
 
-impl Submission<()> {
-    /// The answer to an action that could not be handed to its node, for the session's own machine.
+impl<R> Submission<R> {
+    /// The answer to an action that could not be handed to its node.
     pub fn not_sent(&self, node: NodeId, name: &str) -> Mail {
         let failure = Failure {
             outcome: Outcome::NotSent,
@@ -52,7 +52,9 @@ impl Submission<()> {
             kind: PartKind::Ended(failure),
         }
     }
+}
 
+impl Submission<()> {
     /// The same, with an address for the answer.
     pub fn addressed_to<R>(self, reply_to: R) -> Submission<R> {
         let Self {

@@ -18,10 +18,11 @@ use smallvec::SmallVec;
 use tokio::io::{AsyncReadExt, AsyncWrite};
 use tokio::sync::mpsc;
 use tokio::task::{self, JoinSet};
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::backoff::Backoff;
 use super::connect::{ConnectError, NodeAddress, connect};
+use super::failure::Failures;
 use super::journal::Journal;
 use super::record::next_record;
 use crate::cluster::NodeCommand;
@@ -40,6 +41,8 @@ const READ_BYTES: usize = 64 * 1024;
 const READ_BYTES_MIN: usize = 4 * 1024;
 /// Slices given to one vectored write.
 const SLICES_PER_WRITE: usize = 64;
+/// How long the node may take to close the lanes when amiplex stops.
+const LOGOFF_DEADLINE: Duration = Duration::from_secs(1);
 /// A whole connect, name resolution to TLS.
 const CONNECT_DEADLINE: Duration = Duration::from_secs(10);
 
@@ -54,26 +57,28 @@ pub(crate) struct NodeTask {
     pub(crate) meters: NodeMeters,
 }
 
-struct LaneSocket {
+pub(super) struct LaneSocket {
     transport: Transport,
     input: BytesMut,
     /// The machine left whole messages in `input` at the end of its turn.
     more: bool,
 }
 
-struct NodeDriver {
-    id: NodeId,
-    machine: Node<Arc<Inbox>>,
-    lanes: BTreeMap<LaneId, LaneSocket>,
-    connecting: JoinSet<Result<Transport, ConnectError>>,
-    connecting_lanes: HashMap<task::Id, LaneId>,
+pub(super) struct NodeDriver {
+    pub(super) id: NodeId,
+    pub(super) machine: Node<Arc<Inbox>>,
+    pub(super) lanes: BTreeMap<LaneId, LaneSocket>,
+    pub(super) connecting: JoinSet<Result<Transport, ConnectError>>,
+    pub(super) connecting_lanes: HashMap<task::Id, LaneId>,
+    /// Commands that were taken and not obeyed yet.
+    pub(super) taken: VecDeque<NodeCommand>,
     address: Arc<NodeAddress>,
     backoff: Backoff,
-    world: Arc<World>,
+    pub(super) world: Arc<World>,
     journal: Journal,
 }
 
-/// Runs the node until everything stops.
+/// Runs the node until everything stops, and begins anew when its machine fails.
 pub(crate) async fn run(task: NodeTask, world: Arc<World>, supervisor: Supervisor) {
     let NodeTask {
         settings,
@@ -83,43 +88,30 @@ pub(crate) async fn run(task: NodeTask, world: Arc<World>, supervisor: Superviso
         mut commands,
         meters,
     } = task;
-    let id = settings.id;
     let journal = Journal::new(Arc::clone(&settings.name), meters);
     let mut driver = NodeDriver {
-        id,
-        machine: Node::new(settings, nonce, Instant::now().into_std()),
+        id: settings.id,
+        machine: Node::new(settings.clone(), nonce, Instant::now().into_std()),
         lanes: BTreeMap::new(),
         connecting: JoinSet::new(),
         connecting_lanes: HashMap::new(),
+        taken: VecDeque::with_capacity(COMMANDS_PER_TURN),
         address: Arc::new(address),
         backoff,
         world,
         journal,
     };
-    let mut taken = Vec::with_capacity(COMMANDS_PER_TURN);
-    let mut abandoned = false;
+    let mut failures = Failures::default();
     loop {
-        driver.carry_out();
-        let wake = driver
-            .machine
-            .poll_timeout()
-            .map_or_else(far_future, Instant::from_std);
-        // In no fixed order: a flood of events must not keep the sessions' actions and the deadlines waiting.
-        tokio::select! {
-            () = supervisor.stopping().cancelled() => break,
-            () = supervisor.abandoning().cancelled(), if !abandoned => {
-                abandoned = true;
-                driver.machine.abandon();
-            }
-            () = std::future::poll_fn(|cx| driver.poll_sockets(cx)) => {}
-            count = commands.recv_many(&mut taken, COMMANDS_PER_TURN) => {
-                if count == 0 {
-                    break;
-                }
-                driver.obey(taken.drain(..));
-            }
-            () = sleep_until(wake) => driver.machine.handle_timeout(Instant::now().into_std()),
+        let begun = Instant::now();
+        let driven = driver.drive(&mut commands, &supervisor);
+        if supervisor.survive("node", driven).await.is_ok() {
+            return;
         }
+        let attempt = failures.count(begun.elapsed());
+        driver
+            .begin_anew(&settings, attempt, &mut commands, &supervisor)
+            .await;
     }
 }
 
@@ -128,13 +120,62 @@ fn far_future() -> Instant {
 }
 
 impl NodeDriver {
-    fn obey(&mut self, commands: impl Iterator<Item = NodeCommand>) {
+    async fn drive(&mut self, commands: &mut mpsc::Receiver<NodeCommand>, supervisor: &Supervisor) {
+        let mut taken = Vec::with_capacity(COMMANDS_PER_TURN);
+        let mut abandoned = false;
+        loop {
+            self.obey();
+            self.carry_out();
+            let wake = self
+                .machine
+                .poll_timeout()
+                .map_or_else(far_future, Instant::from_std);
+            // In no fixed order: a flood of events must not keep the sessions' actions and the deadlines waiting.
+            tokio::select! {
+                () = supervisor.stopping().cancelled() => break,
+                () = supervisor.abandoning().cancelled(), if !abandoned => {
+                    abandoned = true;
+                    self.machine.abandon();
+                }
+                () = std::future::poll_fn(|cx| self.poll_sockets(cx)) => {}
+                count = commands.recv_many(&mut taken, COMMANDS_PER_TURN) => {
+                    if count == 0 {
+                        break;
+                    }
+                    self.taken.extend(taken.drain(..));
+                }
+                () = sleep_until(wake) => self.machine.handle_timeout(Instant::now().into_std()),
+            }
+        }
+        if !abandoned {
+            self.machine.abandon();
+        }
+        self.log_off().await;
+    }
+
+    /// Waits until the node has closed every lane that was logged off, for a moment.
+    async fn log_off(&mut self) {
+        let closed = async {
+            self.carry_out();
+            while !self.lanes.is_empty() {
+                std::future::poll_fn(|cx| self.poll_sockets(cx)).await;
+                self.carry_out();
+            }
+        };
+        if timeout(LOGOFF_DEADLINE, closed).await.is_err() {
+            self.journal.not_logged_off();
+        }
+    }
+
+    fn obey(&mut self) {
         let now = Instant::now().into_std();
-        for command in commands {
+        while let Some(command) = self.taken.pop_front() {
             match command {
                 NodeCommand::Submit(submission) => self.machine.submit(*submission, now),
                 NodeCommand::Replay(inbox) => self.machine.replay(&inbox),
                 NodeCommand::SessionGone(session) => self.machine.session_gone(session),
+                #[cfg(test)]
+                NodeCommand::Panic => std::panic::resume_unwind(Box::new("as the test asked")),
             }
         }
     }
@@ -177,7 +218,7 @@ impl NodeDriver {
         }
     }
 
-    fn carry_out(&mut self) {
+    pub(super) fn carry_out(&mut self) {
         while let Some(effect) = self.machine.poll_effect() {
             match effect {
                 NodeEffect::Open {

@@ -65,6 +65,13 @@ impl Journal {
         }
     }
 
+    pub(crate) fn not_logged_off(&self) {
+        tracing::debug!(
+            node = &*self.node,
+            "it did not close its connections in time"
+        );
+    }
+
     pub(crate) fn status(&self, status: &NodeStatus) {
         self.meters.up(status.is_up());
     }
