@@ -50,6 +50,7 @@ struct Submitted {
     has_id: bool,
     written: bool,
     last: bool,
+    succeeded: bool,
     /// Nobody waits for it any more.
     gone: bool,
     arrived: bool,
@@ -182,6 +183,7 @@ impl Run {
             has_id,
             written: false,
             last: false,
+            succeeded: false,
             gone: false,
             arrived: false,
             not_sent: false,
@@ -322,9 +324,15 @@ impl Run {
         let Some(number) = self.ids.keys().nth(number % count).copied() else {
             return;
         };
+        let body = [
+            "Response: Success",
+            "Response: Success\r\nEventList: start",
+            "Event: Item",
+            "Response: Error",
+        ][lane / 16 % 4];
         let unanswered = |wire: &Wire| wire.unanswered.contains(&number);
         if !self.wires.values().any(unanswered) {
-            self.say_answer(id, number, "Response: Success");
+            self.say_answer(id, number, body);
         }
     }
 
@@ -416,15 +424,27 @@ impl Run {
         }
     }
 
-    /// The node answers everything from now on, so that all must end.
+    /// The node answers everything from now on, so that all must end; then it is as good as new.
     fn finish(&mut self) {
         self.mute = false;
+        self.answer_all();
+        let probes = self.submitted.len()..self.submitted.len() + self.sessions.len();
+        for place in 0..self.sessions.len() {
+            self.submit(place, 0, true);
+        }
+        self.answer_all();
+        let succeeded = self.submitted[probes].iter().all(|probe| probe.succeeded);
+        assert!(succeeded, "a session that was left behind");
+    }
+
+    fn answer_all(&mut self) {
         for _ in 0..200 {
             self.settle();
             for lane in 0..self.wires.len() {
                 while self.answer(lane, 3) {}
             }
-            if self.node.is_quiet() && self.submitted.iter().all(|one| one.last || one.gone) {
+            let up = self.node.status().is_up() && self.node.is_quiet();
+            if up && self.submitted.iter().all(|one| one.last || one.gone) {
                 return;
             }
             self.wait(Duration::from_millis(900));
@@ -466,6 +486,7 @@ impl Run {
             } => {
                 assert_eq!(seq.0, number as u64);
                 submitted.last = *last;
+                submitted.succeeded |= *kind == PartKind::Response { success: true };
                 if let PartKind::Ended(failure) = kind {
                     submitted.not_sent = failure.outcome == Outcome::NotSent;
                     assert!(*last);
