@@ -6,7 +6,8 @@ use memchr::memchr_iter;
 use crate::frame_decoder::is_follows;
 use crate::line::{header_value, without_cr};
 
-/// Adds `name: node` as the last header before the empty line and removes headers of that name that the node wrote.
+/// Adds `name: node` as the last header before the empty line and removes headers of that name that the node wrote, but for the
+/// first line, which says what the message is.
 ///
 /// The result is a copy of exactly its own size. CR, LF and NUL are left out of `name` and `node`. The old command form
 /// (`Response: Follows`) is returned as it is: its text has no place for a header.
@@ -26,7 +27,7 @@ pub fn label(message: &Bytes, name: &str, node: &str) -> Bytes {
             out.extend_from_slice(message.get(start..).unwrap_or_default());
             return out.freeze();
         }
-        if header_value(line, name).is_some() {
+        if start > 0 && header_value(line, name).is_some() {
             out.extend_from_slice(message.get(kept..start).unwrap_or_default());
             kept = next;
         }
@@ -73,6 +74,15 @@ mod tests {
         assert_eq!(
             labelled("Event: UserEvent\r\nnode: fake\r\nX: 1\r\nNode:fake\r\nNode : kept\r\n\r\n"),
             b"Event: UserEvent\r\nX: 1\r\nNode : kept\r\nNode: pbx1\r\n\r\n"
+        );
+    }
+
+    /// Without it the next line would say what the message is, and how it ends.
+    #[test]
+    fn the_first_line_stays() {
+        assert_eq!(
+            labelled("Node: x\r\nResponse: Follows\r\n\r\n"),
+            b"Node: x\r\nResponse: Follows\r\nNode: pbx1\r\n\r\n"
         );
     }
 
