@@ -116,7 +116,7 @@ pub const MASKS: &[Mask] = &[
 /// Which items of a list that shows what others have at the node are compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Shared {
-    /// Those with the word of the exchange.
+    /// Those with the word of the exchange. Such lists come in the order of a hash table, so they are compared as a set.
     ByExchange,
     /// Those, and the suite's own, which have its name.
     BySuite,
@@ -131,6 +131,7 @@ const SHARED_LISTS: &[(&str, Shared)] = &[
     ("ConfbridgeListRooms", Shared::ByExchange),
     ("DeviceStateChange", Shared::ByExchange),
     ("PresenceStateChange", Shared::ByExchange),
+    ("ChannelHungup", Shared::ByExchange),
     ("QueueParams", Shared::BySuite),
     ("QueueMember", Shared::BySuite),
     ("QueueEntry", Shared::BySuite),

@@ -144,8 +144,7 @@ impl Play<'_> {
         if sending.mark {
             self.mark().await;
             if self.exchange.events && !self.closed {
-                self.place.settle().await;
-                self.mark().await;
+                self.settle().await;
             }
         }
     }
@@ -175,6 +174,14 @@ impl Play<'_> {
                 }
                 return;
             }
+        }
+    }
+
+    /// Waits until every event that was raised so far has come. A Ping that is there when they are may be answered first.
+    async fn settle(&mut self) {
+        self.place.settle().await;
+        for _ in 0..3 {
+            self.mark().await;
         }
     }
 
@@ -218,8 +225,7 @@ impl Play<'_> {
                 return;
             }
         }
-        self.place.settle().await;
-        self.mark().await;
+        self.settle().await;
     }
 
     async fn other(&mut self) -> &mut SimClient {
@@ -238,8 +244,7 @@ impl Play<'_> {
         }
         self.brought = frames;
         if self.exchange.events && !self.closed {
-            self.place.settle().await;
-            self.mark().await;
+            self.settle().await;
         }
         Ok(())
     }
@@ -263,8 +268,7 @@ impl Play<'_> {
             }
         }
         if self.exchange.events {
-            self.place.settle().await;
-            self.mark().await;
+            self.settle().await;
         }
     }
 
