@@ -1,6 +1,7 @@
 //! The accept loop of one listener: a place for each connection, TLS, and the connection's task.
 //!
-//! Half a TLS handshake costs nobody but itself: it runs in the connection's own task, under the deadline of a login.
+//! Half a TLS handshake costs nobody but itself: it runs in the connection's own task, and its time is part of
+//! the time for the login.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -10,7 +11,7 @@ use std::time::Duration;
 use ami_mux::{SessionId, SessionSettings, SessionStart};
 use ami_telemetry::{CloseReason, ListenerMeters};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout_at};
 use tokio_rustls::TlsAcceptor;
 
 use crate::downstream::driver::{self, Connection, OutboundLimits};
@@ -83,6 +84,7 @@ fn admit(
     };
     let handshake = Handshake {
         stream,
+        accepted: Instant::now(),
         origin: Box::new(Origin::new(start.id, local, peer, listener.tls.is_some())),
         tls: listener.tls.clone(),
         place,
@@ -99,6 +101,7 @@ fn admit(
 
 struct Handshake {
     stream: TcpStream,
+    accepted: Instant,
     origin: Box<Origin>,
     tls: Option<TlsAcceptor>,
     place: UnauthenticatedPlace,
@@ -116,6 +119,7 @@ async fn connection(
 ) {
     let Handshake {
         stream,
+        accepted,
         origin,
         tls,
         place,
@@ -131,7 +135,8 @@ async fn connection(
     let transport = match tls {
         None => Transport::plain(stream),
         Some(acceptor) => {
-            let handshake = timeout(settings.auth_timeout, acceptor.accept(stream));
+            let deadline = accepted + settings.auth_timeout;
+            let handshake = timeout_at(deadline, acceptor.accept(stream));
             let done = tokio::select! {
                 () = supervisor.draining().cancelled() => return,
                 done = handshake => done,
@@ -153,6 +158,7 @@ async fn connection(
     };
     let connection = Connection {
         start,
+        accepted,
         origin,
         settings,
         transport,

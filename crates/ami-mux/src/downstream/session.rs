@@ -70,7 +70,8 @@ impl Session {
     /// The version of the greeting when neither the configuration nor any node has one yet.
     pub const FALLBACK_VERSION: AmiVersion = AmiVersion::new(5, 0, 0);
 
-    /// A new connection: greets it, or closes it at once when its node is down and the rule says `refuse`.
+    /// A connection that was accepted at `now`: greets it, or closes it at once when its node is down and the rule says
+    /// `refuse`. The time for the login runs since then.
     pub fn new(
         start: SessionStart,
         settings: Arc<SessionSettings>,

@@ -50,6 +50,8 @@ const QUIET: Duration = Duration::from_hours(1);
 #[derive(Debug)]
 pub(crate) struct Connection {
     pub(crate) start: SessionStart,
+    /// The time for the login runs since then: a TLS handshake is part of it.
+    pub(crate) accepted: Instant,
     pub(crate) origin: Box<Origin>,
     pub(crate) settings: Arc<SessionSettings>,
     pub(crate) transport: Transport,
@@ -121,6 +123,7 @@ impl Driver {
     fn new(connection: Connection, world: Arc<World>) -> Self {
         let Connection {
             start,
+            accepted,
             origin,
             settings,
             transport,
@@ -133,10 +136,9 @@ impl Driver {
             reply_bytes: outbound.reply_bytes,
             policy: ami_access::SlowPolicy::Disconnect,
         };
-        let now = Instant::now().into_std();
         let inbox = Arc::new(Inbox::new(budget));
         Self {
-            session: Session::new(start, settings, &*world, now),
+            session: Session::new(start, settings, &*world, accepted.into_std()),
             transport,
             input: BytesMut::new(),
             eof: false,

@@ -67,15 +67,15 @@ fn world(commands: mpsc::Sender<NodeCommand>, meters: Arc<Meters>) -> World {
 }
 
 async fn bench() -> Bench {
-    bench_of(IpAddr::V4(Ipv4Addr::LOCALHOST)).await
+    bench_of(IpAddr::V4(Ipv4Addr::LOCALHOST), Instant::now()).await
 }
 
-/// A connection of a client that is said to be there.
+/// A connection of a client that is said to be there, accepted then.
 #[expect(
     clippy::disallowed_methods,
     reason = "a test joins its one task itself"
 )]
-async fn bench_of(peer: IpAddr) -> Bench {
+async fn bench_of(peer: IpAddr, since: Instant) -> Bench {
     let meters = Arc::new(Meters::new("test"));
     let (commands, receiver) = mpsc::channel(8);
     let world = Arc::new(world(commands, Arc::clone(&meters)));
@@ -114,6 +114,7 @@ async fn bench_of(peer: IpAddr) -> Bench {
             peer,
             tls: false,
         },
+        accepted: since,
         origin: Box::new(Origin::new(
             SessionId(1),
             stream.local_addr().expect("connected"),
@@ -195,7 +196,7 @@ async fn a_hashed_secret_is_checked_and_what_came_behind_it_is_answered() {
 
 #[tokio::test]
 async fn a_hashed_secret_that_came_in_clear_over_a_network_is_refused() {
-    let mut bench = bench_of(IpAddr::from([192, 0, 2, 1])).await;
+    let mut bench = bench_of(IpAddr::from([192, 0, 2, 1]), Instant::now()).await;
     bench
         .says("Action: Login\r\nUsername: hashed\r\nSecret: password\r\n\r\n")
         .await;
@@ -253,6 +254,21 @@ async fn what_a_client_sent_before_amiplex_stopped_is_refused() {
         bench.task.await.expect("ends");
         tokio::time::resume();
     }
+}
+
+/// A slow TLS handshake leaves so much less time for the login.
+#[tokio::test]
+async fn the_time_for_the_login_runs_since_the_connection_was_accepted() {
+    tokio::time::pause();
+    tokio::time::advance(PATIENCE).await;
+    let accepted = Instant::now();
+    tokio::time::advance(PATIENCE).await;
+    let mut bench = bench_of(IpAddr::V4(Ipv4Addr::LOCALHOST), accepted).await;
+    bench.hears("Asterisk Call Manager").await;
+    let closed = timeout(Duration::from_secs(1), bench.task).await;
+    closed
+        .expect("at once, not a whole authtimeout later")
+        .expect("ends");
 }
 
 #[tokio::test]
