@@ -61,6 +61,8 @@ pub enum Irregular {
     TextThenBlank,
     /// The same, then up to two blank lines more.
     TextThenBlanks,
+    /// The same in blocks with a blank line behind each, and more blank lines at the end.
+    TextBlocks,
 }
 
 impl Irregular {
@@ -68,7 +70,7 @@ impl Irregular {
     pub fn is_uncorrelatable(self) -> bool {
         matches!(
             self,
-            Self::Uncorrelatable | Self::TextThenBlank | Self::TextThenBlanks
+            Self::Uncorrelatable | Self::TextThenBlank | Self::TextThenBlanks | Self::TextBlocks
         )
     }
 }

@@ -167,7 +167,9 @@ fn complete_name(list: ListForm) -> Option<&'static str> {
 /// What the client gets instead of its node's answer.
 fn end_bytes<R>(pending: &Pending<R>, client: &Client<R>, failure: Failure, node: &str) -> Bytes {
     match pending.awaiting {
-        Awaiting::Response => failure.response(node, client.action_id.as_ref()),
+        Awaiting::Response | Awaiting::Blocks { .. } => {
+            failure.response(node, client.action_id.as_ref())
+        }
         Awaiting::ListItems { delivered } | Awaiting::ListTail { delivered } => {
             let own_name = format!("{}Complete", client.action_name);
             let list = CancelledList {

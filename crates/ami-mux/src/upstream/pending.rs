@@ -75,6 +75,8 @@ pub(super) enum Awaiting {
     ListTail { delivered: u64 },
     /// So many parts that may come; the action ends quietly without them.
     Trailing { parts: u8 },
+    /// Blocks of text, until so many blank lines come at once; the action ends quietly without them.
+    Blocks { blank_lines: u8 },
 }
 
 /// One action on a lane.

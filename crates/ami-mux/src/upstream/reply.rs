@@ -338,6 +338,9 @@ fn completes(list: ListForm, event: &[u8]) -> bool {
 fn progress(frame: &Frame, awaiting: Awaiting, list: ListForm, legacy: bool) -> Progress {
     match awaiting {
         Awaiting::Response => match frame.kind() {
+            FrameKind::Text if list == ListForm::Irregular(Irregular::TextBlocks) => {
+                after_block(frame)
+            }
             FrameKind::Text | FrameKind::Blank => after_text(list),
             FrameKind::Response | FrameKind::Event => after_response(frame, list, legacy),
         },
@@ -348,12 +351,29 @@ fn progress(frame: &Frame, awaiting: Awaiting, list: ListForm, legacy: bool) -> 
             }),
             ended @ (Progress::MayContinue(_) | Progress::Final) => ended,
         },
+        Awaiting::Blocks { blank_lines } => match frame.kind() {
+            FrameKind::Text => after_block(frame),
+            FrameKind::Blank if blank_lines > 1 => Progress::MayContinue(Awaiting::Blocks {
+                blank_lines: blank_lines - 1,
+            }),
+            FrameKind::Blank | FrameKind::Response | FrameKind::Event => Progress::Final,
+        },
         Awaiting::Trailing { parts } if parts > 1 => {
             Progress::MayContinue(Awaiting::Trailing { parts: parts - 1 })
         }
         Awaiting::Trailing { .. } if frame.owes_blank_line() => ONE_MORE,
         Awaiting::Trailing { .. } => Progress::Final,
     }
+}
+
+/// Two more blank lines end blocks of text, but one `No queues.` or `No such queue: x.`.
+fn after_block(frame: &Frame) -> Progress {
+    let blank_lines = if frame.bytes().starts_with(b"No ") {
+        1
+    } else {
+        2
+    };
+    Progress::MayContinue(Awaiting::Blocks { blank_lines })
 }
 
 /// One more part may come.

@@ -104,7 +104,10 @@ impl<R: Clone> Node<R> {
         let lane = pending.lane;
         match (&pending.owner, pending.awaiting) {
             (Owner::Internal(internal), _) => self.question_overdue(key, *internal, lane, now),
-            (Owner::Client(_), Awaiting::Trailing { .. } | Awaiting::ListTail { .. }) => {
+            (
+                Owner::Client(_),
+                Awaiting::Trailing { .. } | Awaiting::ListTail { .. } | Awaiting::Blocks { .. },
+            ) => {
                 self.end_quietly(key, now);
             }
             (Owner::Client(_), _) if pending.expired => {

@@ -201,6 +201,32 @@ fn text_may_have_blank_lines_behind_it() {
     }
 }
 
+/// As Asterisk up to 13 writes them. What is left over would be taken for the answer to the next action of its kind.
+#[test]
+fn blocks_of_text_end_with_their_blank_lines() {
+    let mut asked = Asked::new("Action: Queues");
+    let block = "support has 0 calls|   Members: |   No Callers||";
+    asked.exchange(&[
+        (block, block, false),
+        (block, block, false),
+        ("|", "|", false),
+        ("|", "|", true),
+    ]);
+    let mut asked = Asked::new("Action: Queues|Queue: x");
+    asked.exchange(&[
+        ("No such queue: x.||", "No such queue: x.||", false),
+        ("|", "|", true),
+    ]);
+    let mut asked = Asked::new("Action: Queues");
+    asked.exchange(&[(block, block, false)]);
+    asked.rig.wait(Duration::from_secs(1));
+    assert_eq!(
+        asked.got(),
+        (String::new(), true),
+        "a node that says no more"
+    );
+}
+
 #[test]
 fn an_error_alone_may_have_a_blank_line_behind_it() {
     let mut asked = Asked::new("Action: SIPshowpeer|Peer: x");
