@@ -8,6 +8,7 @@ mod bridges;
 mod channels;
 mod difference;
 mod named;
+mod old_words;
 mod queues;
 mod rewind;
 mod shared;
@@ -24,6 +25,7 @@ use bridges::Bridges;
 use channels::Channels;
 pub(crate) use difference::difference;
 use named::Named;
+pub(crate) use old_words::in_old_words;
 use queues::Queues;
 use snapshot::Snapshot;
 
@@ -173,7 +175,7 @@ impl Objects {
     }
 
     fn channel_listed(&mut self, item: &Frame) {
-        let Some(snapshot) = Snapshot::of_channel(item) else {
+        let Some(snapshot) = Snapshot::of_listed(item) else {
             return;
         };
         let uniqueid = snapshot.uniqueid().to_vec();

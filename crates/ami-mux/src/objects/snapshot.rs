@@ -9,6 +9,19 @@ use ami_proto::{Frame, Line};
 /// Longest text kept of one channel, in bytes; a longer one is cut to what identifies it.
 const BYTES_MAX: usize = 8 * 1024;
 
+/// How events name the headers of an old CoreShowChannel item, in the order of events, and how the item does.
+const OLD_ITEM: [(&str, &str); 9] = [
+    ("Channel", "Channel"),
+    ("ChannelState", "ChannelState"),
+    ("ChannelStateDesc", "ChannelStateDesc"),
+    ("CallerIDNum", "CallerIDnum"),
+    ("AccountCode", "AccountCode"),
+    ("Exten", "Extension"),
+    ("Context", "Context"),
+    ("Priority", "Priority"),
+    ("Uniqueid", "UniqueID"),
+];
+
 /// Headers of one channel, without prefix, each line with its CRLF.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Snapshot {
@@ -56,6 +69,22 @@ impl Snapshot {
             snapshot.push(line);
             if last {
                 break;
+            }
+        }
+        snapshot.finish()
+    }
+
+    /// The channel of a CoreShowChannel item. Up to Asterisk 11 it has other headers than events, in another order.
+    pub(super) fn of_listed(item: &Frame) -> Option<Self> {
+        Self::of_channel(item).or_else(|| Self::of_old_item(item))
+    }
+
+    fn of_old_item(item: &Frame) -> Option<Self> {
+        let mut snapshot = Builder::default();
+        for (name, listed) in OLD_ITEM {
+            if let Some(value) = item.header(listed) {
+                let raw = [name.as_bytes(), b": ", value].concat();
+                snapshot.push(Line::of(&raw));
             }
         }
         snapshot.finish()

@@ -61,6 +61,55 @@ fn a_channel_lives_from_newchannel_to_hangup() {
     assert_eq!(objects.channel_count(), 0);
 }
 
+/// As Asterisk up to 11 lists them. Without it every channel of an old node would seem to have ended at each reconnect.
+#[test]
+fn an_old_list_has_the_same_channels_as_the_events() {
+    let mut listed = Objects::default();
+    listed.list(&frame(&[
+        "Event: CoreShowChannel",
+        "ActionID: a",
+        "Channel: SIP/100-1",
+        "UniqueID: 1.1",
+        "Context: tests",
+        "Extension: 500",
+        "Priority: 2",
+        "ChannelState: 6",
+        "ChannelStateDesc: Up",
+        "Application: Dial",
+        "ApplicationData: SIP/101",
+        "CallerIDnum: 100",
+        "Duration: 00:00:07",
+        "AccountCode: acme",
+        "BridgedChannel: SIP/101-1",
+        "BridgedUniqueID: 1.2",
+    ]));
+    let mut observed = Objects::default();
+    observed.observe(&frame(&[
+        "Event: Newchannel",
+        "Privilege: call,all",
+        "Channel: SIP/100-1",
+        "ChannelState: 6",
+        "ChannelStateDesc: Up",
+        "CallerIDNum: 100",
+        "CallerIDName: Alice",
+        "AccountCode: acme",
+        "Exten: 500",
+        "Context: tests",
+        "Uniqueid: 1.1",
+    ]));
+    assert_eq!(listed.channel_count(), 1);
+    assert_eq!(difference(&observed, &listed), Vec::<Bytes>::new());
+    let told = difference(&Objects::default(), &listed);
+    assert_eq!(
+        told,
+        [Bytes::from_static(
+            b"Event: Newchannel\r\nPrivilege: call,all\r\nChannel: SIP/100-1\r\nChannelState: 6\r\n\
+              ChannelStateDesc: Up\r\nCallerIDNum: 100\r\nAccountCode: acme\r\nExten: 500\r\nContext: tests\r\n\
+              Priority: 2\r\nUniqueid: 1.1\r\nResync: yes\r\n\r\n"
+        )]
+    );
+}
+
 #[test]
 fn a_renamed_channel_is_found_by_its_new_name_alone() {
     let mut objects = with_channel("PJSIP/100-1", "1.1");

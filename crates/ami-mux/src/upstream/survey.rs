@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use ami_proto::Frame;
+use ami_proto::{AmiVersion, Frame};
 use bytes::Bytes;
 
 use super::effect::{NodeEffect, NodeNote};
@@ -18,7 +18,7 @@ use super::pending::Internal;
 use crate::event::NodeEvent;
 use crate::ids::LaneId;
 use crate::mail::Mail;
-use crate::objects::{Objects, difference};
+use crate::objects::{Objects, difference, in_old_words};
 
 /// Bytes of events that wait for the lists, at most.
 const HELD_BYTES_MAX: usize = 8 * 1024 * 1024;
@@ -282,6 +282,12 @@ impl<R: Clone> Node<R> {
     }
 
     fn made_up(&self, bytes: Bytes) -> Option<NodeEvent> {
+        let old = |version: AmiVersion| version < AmiVersion::new(2, 0, 0);
+        let bytes = if self.status.version.is_some_and(old) {
+            in_old_words(bytes)
+        } else {
+            bytes
+        };
         let frame = Frame::parse(bytes.clone())?;
         let name = Arc::clone(&self.settings.name);
         Some(NodeEvent::new(self.settings.id, name, &frame, bytes).made_up())
