@@ -240,7 +240,10 @@ impl Merge {
         merged: &mut Merged,
     ) {
         match kind {
-            PartKind::ListStart => self.start = self.start.take().or(Some(bytes)),
+            PartKind::ListStart => {
+                self.start
+                    .get_or_insert_with(|| smallvec![complete::start(&join(bytes))]);
+            }
             PartKind::Item => self.item(bytes, merged),
             PartKind::Complete => self.sums.complete(&join(bytes), items),
             PartKind::Response { success: true } => {

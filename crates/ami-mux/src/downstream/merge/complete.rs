@@ -1,4 +1,4 @@
-//! The Complete event of a merged list: that of the first node that completed, with the sums of all.
+//! The ends of a merged list: the response that begins it, and the Complete event of the first node that completed, with the sums of all.
 
 use ami_proto::encode::error;
 use ami_proto::{ClientActionId, EventBuilder, Frame};
@@ -139,6 +139,32 @@ impl Sums {
             }
         }
     }
+}
+
+/// The response that begins the list. Up to 13.1 some do not say that they do; the Complete event of a merged list always says that it
+/// completes one.
+pub(super) fn start(response: &Bytes) -> Bytes {
+    let Some(frame) = Frame::parse(response.clone()) else {
+        return response.clone();
+    };
+    if frame.list_marker().is_some() {
+        return response.clone();
+    }
+    let mut out = BytesMut::with_capacity(response.len() + 20);
+    let mut marked = false;
+    for line in frame.lines() {
+        if !marked && !line.is("Response") && !line.is("ActionID") {
+            put(&mut out, "EventList", "start");
+            marked = true;
+        }
+        out.put_slice(line.raw);
+        out.put_slice(b"\r\n");
+    }
+    if !marked {
+        put(&mut out, "EventList", "start");
+    }
+    out.put_slice(b"\r\n");
+    out.freeze()
 }
 
 fn put(out: &mut BytesMut, name: &str, value: &str) {

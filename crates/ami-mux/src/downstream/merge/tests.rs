@@ -134,6 +134,40 @@ fn one_start_all_items_as_they_come_one_complete() {
     assert!(desk.finished && desk.merge.is_over());
 }
 
+/// Nodes up to 13.1 begin some lists plainly, and end them with an event without `EventList`.
+#[test]
+fn a_list_that_an_old_node_begins_says_that_it_is_one() {
+    let mut desk = Desk::new(LENIENT, &["pbx0", "pbx1"]);
+    desk.part(
+        0,
+        "Response: Success|ActionID: mine|Message: Things will follow",
+        PartKind::ListStart,
+        false,
+    );
+    assert_eq!(
+        desk.heard(),
+        "Response: Success|ActionID: mine|EventList: start|Message: Things will follow||"
+    );
+    desk.item(0, "a");
+    desk.part(
+        0,
+        "Event: XComplete|ActionID: mine",
+        PartKind::Complete,
+        true,
+    );
+    desk.starts(1);
+    desk.item(1, "b");
+    desk.part(
+        1,
+        "Event: XComplete|ActionID: mine",
+        PartKind::Complete,
+        true,
+    );
+    assert!(desk.heard().ends_with(
+        "Event: XComplete|ActionID: mine|EventList: Complete|ListItems: 2|NodesOk: 2||"
+    ));
+}
+
 #[test]
 fn an_error_waits_for_a_success() {
     let mut desk = Desk::new(LENIENT, &["pbx0", "pbx1"]);
