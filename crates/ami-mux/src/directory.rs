@@ -39,10 +39,10 @@ pub enum Service {
 pub struct Booted {
     /// When it said so.
     pub heard: Instant,
-    /// Its uptime at that moment.
-    pub uptime: Duration,
-    /// Time since its last reload at that moment.
-    pub since_reload: Duration,
+    /// Its uptime at that moment; `None` up to Asterisk 13, which does not say.
+    pub uptime: Option<Duration>,
+    /// Time since its last reload at that moment; `None` as above.
+    pub since_reload: Option<Duration>,
 }
 
 /// One node as its machine sees it.

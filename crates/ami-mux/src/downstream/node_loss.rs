@@ -95,18 +95,16 @@ impl Session {
             return;
         }
         let passed = now.saturating_duration_since(booted.heard);
-        let uptime = booted.uptime.saturating_add(passed).as_secs().to_string();
-        let since_reload = booted
-            .since_reload
-            .saturating_add(passed)
-            .as_secs()
-            .to_string();
-        let event = EventBuilder::new("FullyBooted")
-            .text("Privilege", "system,all")
-            .text("Uptime", uptime)
-            .text("LastReload", since_reload)
-            .text("Status", "Fully Booted")
-            .finish();
+        let mut event = EventBuilder::new("FullyBooted").text("Privilege", "system,all");
+        for (name, then) in [
+            ("Uptime", booted.uptime),
+            ("LastReload", booted.since_reload),
+        ] {
+            if let Some(then) = then {
+                event = event.text(name, then.saturating_add(passed).as_secs().to_string());
+            }
+        }
+        let event = event.text("Status", "Fully Booted").finish();
         let event = login
             .label
             .as_ref()

@@ -68,8 +68,8 @@ impl<R: Clone> Node<R> {
         };
         self.status.booted = Some(Booted {
             heard: now,
-            uptime: seconds("Uptime").unwrap_or_default(),
-            since_reload: seconds("LastReload").unwrap_or_default(),
+            uptime: seconds("Uptime"),
+            since_reload: seconds("LastReload"),
         });
         self.status.state = NodeState::Up;
         self.status.reason = "fully booted".into();
@@ -122,11 +122,12 @@ fn own_copy(slices: Slices) -> Bytes {
     }
 }
 
-/// The FullyBooted that answers a login has its `Uptime` before its `Status`; the broadcast one has it after.
+/// The FullyBooted that answers a login has its `Uptime` before its `Status`; the broadcast one has it after. Up to Asterisk 13 there is
+/// none, and both are alike: the first one after a connect is taken for the answer, and given to sessions as 14 would.
 fn is_login_form(frame: &Frame) -> bool {
     let position = |name: &str| frame.lines().position(|line| line.is(name));
     match (position("Uptime"), position("Status")) {
         (Some(uptime), Some(status)) => uptime < status,
-        _ => false,
+        (uptime, _) => uptime.is_none(),
     }
 }

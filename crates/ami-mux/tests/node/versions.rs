@@ -18,6 +18,24 @@ fn parts(rig: &mut Rig) -> Vec<(PartKind, bool)> {
     parts.collect()
 }
 
+/// Its own login is answered with one that looks like the broadcast: sessions must not hear of a start at each reconnect.
+#[test]
+fn fully_booted_of_an_old_node_answers_the_login_of_amiplex() {
+    let mut rig = Rig::up_as(settings(), "1.3");
+    let event = rig.event_lane();
+    rig.lose(event);
+    rig.connect_all();
+    rig.broadcast.clear();
+    let event = rig.event_lane();
+    let booted = "Event: FullyBooted|Privilege: system,all|Status: Fully Booted";
+    rig.says(event, booted);
+    assert_eq!(rig.events(), Vec::<String>::new());
+    assert_eq!(rig.status.booted.expect("known").uptime, None);
+    // A second one without a new connection can only be news.
+    rig.says(event, booted);
+    assert_eq!(rig.events().len(), 1);
+}
+
 #[test]
 fn an_old_list_begins_plainly_and_ends_with_the_event_of_its_name() {
     let mut rig = Rig::up_as(settings(), "1.1");

@@ -261,8 +261,8 @@ impl Desk {
         let entry = directory.entry_mut(NodeId(node)).expect("a node");
         entry.status.booted = Some(ami_mux::Booted {
             heard: self.now,
-            uptime: Duration::from_secs(9),
-            since_reload: Duration::from_secs(9),
+            uptime: Some(Duration::from_secs(9)),
+            since_reload: Some(Duration::from_secs(9)),
         });
         self.world.directory = Arc::new(directory);
         self.mail(Mail::NodeBooted(NodeId(node)));
