@@ -56,16 +56,20 @@ const TOO_MANY_LINES: &str = "Command response construction error";
 /// written `--END_COMMAND--`. The old form does not say whether the command succeeded: the new one then says `Success`. More lines
 /// than a message may have become an error.
 pub fn convert(frame: &Frame, to: CommandOutput, id: Option<&ClientActionId>) -> Option<Bytes> {
+    let bytes = frame.bytes().len();
     match (to, frame.follows_output()) {
-        (CommandOutput::Output, Some(text)) => Some(to_output(lines_of_text(text), id)),
-        (CommandOutput::Follows, Some(text)) => {
-            Some(to_follows(lines_of_text(text), text.len(), id))
+        (CommandOutput::Native, _) => None,
+        (CommandOutput::Output, Some(text)) => Some(to_output(b"Success", lines_of_text(text), id)),
+        (CommandOutput::Follows, Some(text)) => Some(to_follows(lines_of_text(text), bytes, id)),
+        (_, None) if !has_output(frame) => None,
+        (CommandOutput::Follows, None) => Some(to_follows(lines_of_headers(frame), bytes, id)),
+        (CommandOutput::Output, None) => {
+            let mut lines = frame.lines();
+            let spoiled = lines.any(|line| has_forbidden_byte(line.raw));
+            let failed = frame.response() == Some(b"Error");
+            let response: &[u8] = if failed { b"Error" } else { b"Success" };
+            spoiled.then(|| to_output(response, lines_of_headers(frame), id))
         }
-        (CommandOutput::Follows, None) if has_output(frame) => {
-            let lines = lines_of_headers(frame);
-            Some(to_follows(lines, frame.bytes().len(), id))
-        }
-        (CommandOutput::Native | CommandOutput::Output | CommandOutput::Follows, _) => None,
     }
 }
 
@@ -90,9 +94,13 @@ fn lines_of_headers(frame: &Frame) -> impl Iterator<Item = &[u8]> {
         .filter(move |value| !(nothing && value.is_empty()))
 }
 
-fn to_output<'a>(lines: impl Iterator<Item = &'a [u8]>, id: Option<&ClientActionId>) -> Bytes {
+fn to_output<'a>(
+    response: &[u8],
+    lines: impl Iterator<Item = &'a [u8]>,
+    id: Option<&ClientActionId>,
+) -> Bytes {
     let mut out = BytesMut::new();
-    put_header(&mut out, "Response", b"Success");
+    put_header(&mut out, "Response", response);
     put_id(&mut out, id);
     put_header(&mut out, "Message", MESSAGE);
     let room = Limits::default().headers_max - 3;

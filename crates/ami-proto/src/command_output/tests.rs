@@ -121,6 +121,17 @@ fn no_line_of_the_output_is_an_end_marker_or_an_id() {
     );
 }
 
+/// A reader for which CR ends a line would see an empty one, and so the end.
+#[test]
+fn the_newer_form_loses_its_stray_line_ends_too() {
+    let frame = output("Error", &["a\r", "\r", "b\rc"]);
+    assert_eq!(
+        converted(&frame, CommandOutput::Output),
+        "Response: Error\r\nActionID: mine\r\nMessage: Command output follows\r\nOutput: a\r\nOutput: \r\nOutput: b?c\r\n\r\n"
+    );
+    assert_eq!(convert(&frame, CommandOutput::Native, None), None);
+}
+
 #[test]
 fn what_has_that_form_or_no_output_is_left_alone() {
     let follows = follows("x\n");
