@@ -18,6 +18,7 @@ mod command;
 mod config;
 mod control;
 mod database;
+mod lists;
 mod originate;
 mod plain;
 mod queues;
@@ -120,16 +121,16 @@ impl Turn<'_> {
         complete: &str,
         rest: &[(&str, String)],
     ) -> Outcome {
-        let legacy = self.world.is_legacy();
+        let marked = self.options.version.marks_list(complete);
         let start = self.success();
-        let start = if legacy {
-            start
-        } else {
+        let start = if marked {
             start.header("EventList", "start")
+        } else {
+            start
         };
         let count = items.len().to_string();
         let mut end = Message::event(complete).action_id(self.id());
-        if !legacy {
+        if marked {
             end = end
                 .header("EventList", "Complete")
                 .header("ListItems", count);

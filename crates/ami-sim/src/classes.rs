@@ -4,18 +4,11 @@
 
 use ami_proto::{Class, ClassSet};
 
-pub(crate) const NONE: ClassSet = ClassSet::NONE;
 pub(crate) const SYSTEM: ClassSet = ClassSet::of(Class::System);
 pub(crate) const CALL: ClassSet = ClassSet::of(Class::Call);
-pub(crate) const COMMAND: ClassSet = ClassSet::of(Class::Command);
 pub(crate) const AGENT: ClassSet = ClassSet::of(Class::Agent);
 pub(crate) const USER: ClassSet = ClassSet::of(Class::User);
-pub(crate) const CONFIG: ClassSet = ClassSet::of(Class::Config);
 pub(crate) const DTMF: ClassSet = ClassSet::of(Class::Dtmf);
 pub(crate) const DIALPLAN: ClassSet = ClassSet::of(Class::Dialplan);
-pub(crate) const ORIGINATE: ClassSet = ClassSet::of(Class::Originate);
-pub(crate) const REPORTING: ClassSet = ClassSet::of(Class::Reporting);
 pub(crate) const SECURITY: ClassSet = ClassSet::of(Class::Security);
-pub(crate) const MESSAGE: ClassSet = ClassSet::of(Class::Message);
 pub(crate) const CDR: ClassSet = ClassSet::of(Class::Cdr);
-pub(crate) const AGI: ClassSet = ClassSet::of(Class::Agi);

@@ -231,6 +231,15 @@ impl SimNode {
             .with(|state| state.world.publish_bytes(classes, bytes));
     }
 
+    /// From now to its next start, the CLI command of that name succeeds or fails with this text: lines that end in LF, and whatever
+    /// else a command may print.
+    pub fn cli_prints(&self, command: &str, succeeds: bool, text: impl Into<Vec<u8>>) {
+        let text = text.into();
+        let command = command.to_ascii_lowercase();
+        self.core
+            .with(|state| state.world.cli.insert(command, (succeeds, text)));
+    }
+
     /// Plays a transcript to every session that is logged in, whatever its mask.
     pub fn play(&self, transcript: &Transcript) {
         let max = self.core.options.session_bytes_max;

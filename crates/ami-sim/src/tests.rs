@@ -10,6 +10,7 @@ mod lists;
 mod login;
 mod originate;
 mod session;
+mod versions;
 mod world;
 
 /// A quiet node that answers originated calls after 50 ms.

@@ -79,6 +79,8 @@ pub(crate) struct World {
     pub(crate) database: BTreeMap<DbKey, Vec<u8>>,
     /// False until the node has loaded its modules.
     pub(crate) booted: bool,
+    /// What CLI commands print that a test has thought of: whether they succeed, and the text.
+    pub(crate) cli: BTreeMap<String, (bool, Vec<u8>)>,
     pub(crate) processed_calls: u64,
     pub(crate) placed: Vec<PlacedCall>,
     /// Since the epoch.
@@ -103,6 +105,7 @@ impl World {
             calls: BTreeMap::new(),
             globals: BTreeMap::new(),
             database,
+            cli: BTreeMap::new(),
             processed_calls: 0,
             placed: Vec::new(),
             reloaded: clock.epoch(),

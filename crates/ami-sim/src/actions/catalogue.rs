@@ -1,17 +1,15 @@
-//! The table of actions: name, synopsis, classes, first release, handler.
+//! The table of actions: name, classes, releases, handler, synopsis.
 //!
-//! In alphabetical order, as ListCommands shows it. Classes are those of the newest release.
+//! In alphabetical order, as ListCommands shows it. Classes are those of the newest release; the releases are those in whose source
+//! the action is, a branch as a whole: `V13_0` means Asterisk 12 or 13.
 
-use ami_proto::{ActionName, ClassSet};
+use ami_proto::{ActionName, Class, ClassSet};
 
 use super::{
-    Outcome, Turn, channels, command, config, control, database, originate, plain, queues, session,
-    variables,
+    Outcome, Turn, channels, command, config, control, database, lists, originate, plain, queues,
+    session, variables,
 };
 use crate::SimVersion;
-use crate::classes::{
-    AGENT, AGI, CALL, COMMAND, CONFIG, MESSAGE, NONE, ORIGINATE, REPORTING, SYSTEM, USER,
-};
 
 /// An action of the simulator.
 #[derive(Clone, Copy)]
@@ -20,406 +18,142 @@ pub(super) struct Entry {
     pub(super) synopsis: &'static str,
     pub(super) classes: ClassSet,
     since: SimVersion,
+    /// The last release that has it.
+    until: SimVersion,
     pub(super) run: fn(&mut Turn<'_>) -> Outcome,
 }
 
 /// The actions a release knows.
 pub(super) fn known(version: SimVersion) -> impl Iterator<Item = &'static Entry> {
-    ENTRIES.iter().filter(move |entry| entry.since <= version)
+    let is_known = move |entry: &&Entry| entry.since <= version && version <= entry.until;
+    ENTRIES.iter().filter(is_known)
 }
 
 pub(super) fn find(name: &ActionName, version: SimVersion) -> Option<&'static Entry> {
     known(version).find(|entry| name.is(entry.name))
 }
 
-const fn entry(
-    name: &'static str,
-    synopsis: &'static str,
-    classes: ClassSet,
-    run: fn(&mut Turn<'_>) -> Outcome,
-) -> Entry {
-    Entry {
-        name,
-        synopsis,
-        classes,
-        since: SimVersion::V11,
-        run,
-    }
+macro_rules! last {
+    () => {
+        SimVersion::NEWEST
+    };
+    ($until:ident) => {
+        SimVersion::$until
+    };
 }
 
-/// An action that Asterisk 11 does not have.
-const fn newer(entry: Entry) -> Entry {
-    Entry {
-        since: SimVersion::V13,
-        ..entry
-    }
+macro_rules! table {
+    ($($name:literal [$($class:ident)*] $since:ident .. $($until:ident)? => $run:path, $synopsis:literal;)*) => {
+        &[$(Entry {
+            name: $name,
+            synopsis: $synopsis,
+            classes: ClassSet::NONE$(.union(ClassSet::of(Class::$class)))*,
+            since: SimVersion::$since,
+            until: last!($($until)?),
+            run: $run,
+        }),*]
+    };
 }
 
-const SYSTEM_CALL: ClassSet = SYSTEM.union(CALL);
-const SYSTEM_REPORTING: ClassSet = SYSTEM.union(REPORTING);
-const CALL_REPORTING: ClassSet = CALL.union(REPORTING);
-const SYSTEM_CONFIG: ClassSet = SYSTEM.union(CONFIG);
-const SYSTEM_CALL_REPORTING: ClassSet = SYSTEM_CALL.union(REPORTING);
-
-static ENTRIES: [Entry; 70] = [
-    entry(
-        "AbsoluteTimeout",
-        "Limit the life of a channel.",
-        SYSTEM_CALL,
-        control::absolute_timeout,
-    ),
-    entry("Agents", "Agents and what they do.", AGENT, config::agents),
-    entry("AGI", "Queue an AGI command.", AGI, plain::agi),
-    entry(
-        "Atxfer",
-        "Transfer with consultation.",
-        CALL,
-        control::atxfer,
-    ),
-    newer(entry(
-        "BlindTransfer",
-        "Transfer without consultation.",
-        CALL,
-        control::blind_transfer,
-    )),
-    entry(
-        "Bridge",
-        "Connect two live channels.",
-        CALL,
-        control::bridge,
-    ),
-    newer(entry(
-        "BridgeInfo",
-        "Channels of a bridge.",
-        NONE,
-        channels::bridge_info,
-    )),
-    newer(entry(
-        "BridgeList",
-        "Bridges of the node.",
-        NONE,
-        channels::bridge_list,
-    )),
-    newer(entry(
-        "BridgeTechnologyList",
-        "Ways to bridge channels.",
-        NONE,
-        plain::bridge_technology_list,
-    )),
-    entry(
-        "Challenge",
-        "Challenge for a login by digest.",
-        NONE,
-        session::challenge,
-    ),
-    entry("Command", "Run a CLI command.", COMMAND, command::command),
-    entry(
-        "ConfbridgeListRooms",
-        "Conferences in progress.",
-        REPORTING,
-        config::confbridge_list_rooms,
-    ),
-    entry(
-        "CoreSettings",
-        "Versions and settings of the core.",
-        SYSTEM_REPORTING,
-        config::core_settings,
-    ),
-    newer(entry(
-        "CoreShowChannelMap",
-        "Channels connected to a channel.",
-        SYSTEM_REPORTING,
-        plain::core_show_channel_map,
-    )),
-    entry(
-        "CoreShowChannels",
-        "Channels of the node.",
-        SYSTEM_REPORTING,
-        channels::core_show_channels,
-    ),
-    entry(
-        "CoreStatus",
-        "Start, reload and calls of the core.",
-        SYSTEM_REPORTING,
-        config::core_status,
-    ),
-    entry(
-        "DBDel",
-        "Delete a database entry.",
-        SYSTEM,
-        database::db_del,
-    ),
-    entry(
-        "DBDelTree",
-        "Delete a family of database entries.",
-        SYSTEM,
-        database::db_del_tree,
-    ),
-    entry(
-        "DBGet",
-        "Read a database entry.",
-        SYSTEM_REPORTING,
-        database::db_get,
-    ),
-    newer(entry(
-        "DBGetTree",
-        "Read a family of database entries.",
-        SYSTEM_REPORTING,
-        database::db_get_tree,
-    )),
-    entry("DBPut", "Write a database entry.", SYSTEM, database::db_put),
-    newer(entry(
-        "DeviceStateList",
-        "States of all devices.",
-        CALL_REPORTING,
-        channels::device_state_list,
-    )),
-    entry(
-        "Events",
-        "Choose the events of this session.",
-        NONE,
-        session::events,
-    ),
-    entry(
-        "ExtensionState",
-        "State of an extension.",
-        CALL_REPORTING,
-        channels::extension_state,
-    ),
-    newer(entry(
-        "ExtensionStateList",
-        "States of all extensions.",
-        CALL_REPORTING,
-        channels::extension_state_list,
-    )),
-    entry(
-        "GetConfig",
-        "Read a configuration file.",
-        SYSTEM_CONFIG,
-        config::get_config,
-    ),
-    entry(
-        "Getvar",
-        "Read a variable or function.",
-        CALL_REPORTING,
-        variables::getvar,
-    ),
-    entry("Hangup", "End a channel.", SYSTEM_CALL, control::hangup),
-    entry(
-        "ListCommands",
-        "The actions this session may run.",
-        NONE,
-        session::list_commands,
-    ),
-    entry(
-        "LocalOptimizeAway",
-        "Let a Local channel be optimized away.",
-        SYSTEM_CALL,
-        plain::local_optimize_away,
-    ),
-    newer(entry(
-        "LoggerRotate",
-        "Rotate the log files.",
-        SYSTEM_REPORTING,
-        plain::logger_rotate,
-    )),
-    entry("Login", "Log in.", NONE, session::login),
-    entry("Logoff", "Leave.", NONE, session::logoff),
-    entry(
-        "MailboxCount",
-        "Count the messages of a mailbox.",
-        CALL_REPORTING,
-        config::mailbox_count,
-    ),
-    entry(
-        "MailboxStatus",
-        "Whether a mailbox has messages.",
-        CALL_REPORTING,
-        config::mailbox_status,
-    ),
-    newer(entry(
-        "MessageSend",
-        "Send a message outside of calls.",
-        MESSAGE,
-        config::message_send,
-    )),
-    entry("MixMonitor", "Record a call.", SYSTEM, plain::mix_monitor),
-    entry(
-        "ModuleCheck",
-        "Whether a module is loaded.",
-        SYSTEM,
-        config::module_check,
-    ),
-    entry(
-        "ModuleLoad",
-        "Load, unload or reload a module.",
-        SYSTEM,
-        config::module_load,
-    ),
-    entry("MuteAudio", "Mute a channel.", SYSTEM, plain::mute_audio),
-    entry(
-        "Originate",
-        "Place a call.",
-        ORIGINATE,
-        originate::originate,
-    ),
-    entry("Park", "Park a channel.", CALL, plain::park),
-    entry(
-        "ParkedCalls",
-        "Calls in parking lots.",
-        CALL,
-        config::parked_calls,
-    ),
-    entry(
-        "Parkinglots",
-        "Parking lots of the node.",
-        CALL,
-        config::parking_lots,
-    ),
-    entry("Ping", "Sign of life.", NONE, session::ping),
-    newer(entry(
-        "PJSIPShowContacts",
-        "PJSIP contacts of the node.",
-        SYSTEM,
-        plain::pjsip_show_contacts,
-    )),
-    newer(entry(
-        "PJSIPShowEndpoint",
-        "One PJSIP endpoint in detail.",
-        SYSTEM,
-        plain::pjsip_show_endpoint,
-    )),
-    newer(entry(
-        "PJSIPShowEndpoints",
-        "PJSIP endpoints of the node.",
-        SYSTEM,
-        channels::pjsip_show_endpoints,
-    )),
-    entry(
-        "PlayDTMF",
-        "Play a digit on a channel.",
-        CALL,
-        control::play_dtmf,
-    ),
-    newer(entry(
-        "PresenceStateList",
-        "States of all presences.",
-        CALL_REPORTING,
-        config::presence_state_list,
-    )),
-    entry(
-        "QueueAdd",
-        "Put a member into a queue.",
-        AGENT,
-        queues::queue_add,
-    ),
-    entry(
-        "QueueLog",
-        "Write a line to the queue log.",
-        AGENT,
-        queues::queue_log,
-    ),
-    entry(
-        "QueuePause",
-        "Pause a queue member or let it go on.",
-        AGENT,
-        queues::queue_pause,
-    ),
-    entry(
-        "QueuePenalty",
-        "Change the penalty of a queue member.",
-        AGENT,
-        queues::queue_penalty,
-    ),
-    entry("QueueReload", "Reload queues.", NONE, plain::queue_reload),
-    entry(
-        "QueueRemove",
-        "Take a member out of a queue.",
-        AGENT,
-        queues::queue_remove,
-    ),
-    entry(
-        "QueueReset",
-        "Forget the statistics of a queue.",
-        NONE,
-        queues::queue_reset,
-    ),
-    entry(
-        "QueueRule",
-        "Penalty rules of the queues.",
-        NONE,
-        queues::queue_rule,
-    ),
-    entry(
-        "QueueStatus",
-        "Queues with members and callers.",
-        NONE,
-        queues::queue_status,
-    ),
-    entry(
-        "QueueSummary",
-        "Queues in numbers.",
-        NONE,
-        queues::queue_summary,
-    ),
-    entry(
-        "Redirect",
-        "Send a channel elsewhere.",
-        CALL,
-        control::redirect,
-    ),
-    entry(
-        "Reload",
-        "Reload a module or all.",
-        SYSTEM_CONFIG,
-        config::reload,
-    ),
-    entry(
-        "SendText",
-        "Send text to a channel.",
-        CALL,
-        control::send_text,
-    ),
-    entry(
-        "Setvar",
-        "Set a variable or function.",
-        CALL,
-        variables::setvar,
-    ),
-    entry(
-        "Status",
-        "Channels in detail.",
-        SYSTEM_CALL_REPORTING,
-        channels::status,
-    ),
-    entry(
-        "StopMixMonitor",
-        "End the recording of a call.",
-        SYSTEM_CALL,
-        plain::stop_mix_monitor,
-    ),
-    entry(
-        "UpdateConfig",
-        "Change a configuration file.",
-        CONFIG,
-        plain::update_config,
-    ),
-    entry(
-        "UserEvent",
-        "Raise an event of your own.",
-        USER,
-        session::user_event,
-    ),
-    entry(
-        "VoicemailUsersList",
-        "Voicemail users.",
-        CALL_REPORTING,
-        plain::voicemail_users_list,
-    ),
-    entry(
-        "WaitEvent",
-        "Wait until there is an event.",
-        NONE,
-        session::wait_event,
-    ),
-];
+static ENTRIES: &[Entry] = table! {
+    "AbsoluteTimeout" [System Call] V1_8 .. => control::absolute_timeout, "Limit the life of a channel.";
+    "Agents" [Agent] V1_8 .. => config::agents, "Agents and what they do.";
+    "AGI" [Agi] V1_8 .. => plain::agi, "Queue an AGI command.";
+    "Atxfer" [Call] V1_8 .. => control::atxfer, "Transfer with consultation.";
+    "BlindTransfer" [Call] V13_0 .. => control::blind_transfer, "Transfer without consultation.";
+    "Bridge" [Call] V1_8 .. => control::bridge, "Connect two live channels.";
+    "BridgeInfo" [] V13_0 .. => channels::bridge_info, "Channels of a bridge.";
+    "BridgeList" [] V13_0 .. => channels::bridge_list, "Bridges of the node.";
+    "BridgeTechnologyList" [] V13_0 .. => plain::bridge_technology_list, "Ways to bridge channels.";
+    "Challenge" [] V1_8 .. => session::challenge, "Challenge for a login by digest.";
+    "Command" [Command] V1_8 .. => command::command, "Run a CLI command.";
+    "ConfbridgeList" [Reporting] V11 .. => lists::of_one, "Members of a conference.";
+    "ConfbridgeListRooms" [Reporting] V11 .. => config::confbridge_list_rooms, "Conferences in progress.";
+    "CoreSettings" [System Reporting] V1_8 .. => config::core_settings, "Versions and settings of the core.";
+    "CoreShowChannelMap" [System Reporting] V18 .. => plain::core_show_channel_map, "Channels connected to a channel.";
+    "CoreShowChannels" [System Reporting] V1_8 .. => channels::core_show_channels, "Channels of the node.";
+    "CoreStatus" [System Reporting] V1_8 .. => config::core_status, "Start, reload and calls of the core.";
+    "DAHDIShowChannels" [] V1_8 .. => lists::of_one, "DAHDI channels of the node.";
+    "DAHDIShowStatus" [] V18 .. => lists::of_one, "DAHDI spans of the node.";
+    "DBDel" [System] V1_8 .. => database::db_del, "Delete a database entry.";
+    "DBDelTree" [System] V1_8 .. => database::db_del_tree, "Delete a family of database entries.";
+    "DBGet" [System Reporting] V1_8 .. => database::db_get, "Read a database entry.";
+    "DBGetTree" [System Reporting] V16 .. => database::db_get_tree, "Read a family of database entries.";
+    "DBPut" [System] V1_8 .. => database::db_put, "Write a database entry.";
+    "DeviceStateList" [Call Reporting] V13_0 .. => channels::device_state_list, "States of all devices.";
+    "Events" [] V1_8 .. => session::events, "Choose the events of this session.";
+    "ExtensionState" [Call Reporting] V1_8 .. => channels::extension_state, "State of an extension.";
+    "ExtensionStateList" [Call Reporting] V13_0 .. => channels::extension_state_list, "States of all extensions.";
+    "FAXSessions" [Call] V13_0 .. => lists::of_one, "Fax sessions in progress.";
+    "GetConfig" [System Config] V1_8 .. => config::get_config, "Read a configuration file.";
+    "Getvar" [Call Reporting] V1_8 .. => variables::getvar, "Read a variable or function.";
+    "Hangup" [System Call] V1_8 .. => control::hangup, "End a channel.";
+    "IAXnetstats" [System Reporting] V1_8 .. => plain::iax_netstats, "Traffic of IAX peers.";
+    "IAXpeerlist" [System Reporting] V1_8 .. => lists::of_one, "IAX peers of the node.";
+    "IAXpeers" [System Reporting] V1_8 .. => lists::of_one, "IAX peers of the node.";
+    "IAXregistry" [System Reporting] V1_8 .. => lists::of_one, "IAX registrations of the node.";
+    "ListCommands" [] V1_8 .. => session::list_commands, "The actions this session may run.";
+    "LocalOptimizeAway" [System Call] V1_8 .. => plain::local_optimize_away, "Let a Local channel be optimized away.";
+    "LoggerRotate" [System Reporting] V13_0 .. => plain::logger_rotate, "Rotate the log files.";
+    "Login" [] V1_8 .. => session::login, "Log in.";
+    "Logoff" [] V1_8 .. => session::logoff, "Leave.";
+    "MailboxCount" [Call Reporting] V1_8 .. => config::mailbox_count, "Count the messages of a mailbox.";
+    "MailboxStatus" [Call Reporting] V1_8 .. => config::mailbox_status, "Whether a mailbox has messages.";
+    "MeetmeList" [Reporting] V1_8 .. => lists::of_one, "Members of conferences.";
+    "MeetmeListRooms" [Reporting] V11 .. => lists::of_one, "Conferences in progress.";
+    "MessageSend" [Message] V11 .. => config::message_send, "Send a message outside of calls.";
+    "MixMonitor" [System] V11 .. => plain::mix_monitor, "Record a call.";
+    "ModuleCheck" [System] V1_8 .. => config::module_check, "Whether a module is loaded.";
+    "ModuleLoad" [System] V1_8 .. => config::module_load, "Load, unload or reload a module.";
+    "MuteAudio" [System] V1_8 .. => plain::mute_audio, "Mute a channel.";
+    "MWIGet" [Call Reporting] V13_0 .. => lists::of_one, "Mailboxes of others.";
+    "Originate" [Originate] V1_8 .. => originate::originate, "Place a call.";
+    "Park" [Call] V1_8 .. => plain::park, "Park a channel.";
+    "ParkedCalls" [Call] V1_8 .. => config::parked_calls, "Calls in parking lots.";
+    "Parkinglots" [Call] V11 .. => config::parking_lots, "Parking lots of the node.";
+    "Ping" [] V1_8 .. => session::ping, "Sign of life.";
+    "PJSIPShowAors" [System] V16 .. => lists::of_one, "PJSIP addresses of record.";
+    "PJSIPShowAuths" [System] V16 .. => lists::of_one, "PJSIP credentials.";
+    "PJSIPShowContacts" [System] V16 .. => plain::pjsip_show_contacts, "PJSIP contacts of the node.";
+    "PJSIPShowEndpoint" [System] V13_0 .. => plain::pjsip_show_endpoint, "One PJSIP endpoint in detail.";
+    "PJSIPShowEndpoints" [System] V13_0 .. => channels::pjsip_show_endpoints, "PJSIP endpoints of the node.";
+    "PJSIPShowMaintenance" [System Reporting] V20 .. => lists::of_one, "PJSIP endpoints in maintenance.";
+    "PJSIPShowRegistrationInboundContactStatuses" [System] V13_0 .. => lists::of_one, "States of registered contacts.";
+    "PJSIPShowRegistrationsInbound" [System] V13_0 .. => lists::of_one, "Registrations at the node.";
+    "PJSIPShowRegistrationsOutbound" [System Reporting] V13_0 .. => lists::of_one, "Registrations of the node elsewhere.";
+    "PJSIPShowResourceLists" [System] V13_0 .. => lists::of_one, "PJSIP resource lists.";
+    "PJSIPShowSubscriptionsInbound" [System] V13_0 .. => lists::of_one, "Subscriptions at the node.";
+    "PJSIPShowSubscriptionsOutbound" [System] V13_0 .. => lists::of_one, "Subscriptions of the node elsewhere.";
+    "PlayDTMF" [Call] V1_8 .. => control::play_dtmf, "Play a digit on a channel.";
+    "PresenceStateList" [Call Reporting] V13_0 .. => config::presence_state_list, "States of all presences.";
+    "PRIShowSpans" [] V11 .. => lists::of_one, "PRI spans of the node.";
+    "QueueAdd" [Agent] V1_8 .. => queues::queue_add, "Put a member into a queue.";
+    "QueueLog" [Agent] V1_8 .. => queues::queue_log, "Write a line to the queue log.";
+    "QueuePause" [Agent] V1_8 .. => queues::queue_pause, "Pause a queue member or let it go on.";
+    "QueuePenalty" [Agent] V1_8 .. => queues::queue_penalty, "Change the penalty of a queue member.";
+    "QueueReload" [] V1_8 .. => plain::queue_reload, "Reload queues.";
+    "QueueRemove" [Agent] V1_8 .. => queues::queue_remove, "Take a member out of a queue.";
+    "QueueReset" [] V1_8 .. => queues::queue_reset, "Forget the statistics of a queue.";
+    "QueueRule" [] V1_8 .. => queues::queue_rule, "Penalty rules of the queues.";
+    "Queues" [] V1_8 .. V13 => plain::queues, "Queues as the CLI shows them.";
+    "QueueStatus" [] V1_8 .. => queues::queue_status, "Queues with members and callers.";
+    "QueueSummary" [] V1_8 .. => queues::queue_summary, "Queues in numbers.";
+    "Redirect" [Call] V1_8 .. => control::redirect, "Send a channel elsewhere.";
+    "Reload" [System Config] V1_8 .. => config::reload, "Reload a module or all.";
+    "SendText" [Call] V1_8 .. => control::send_text, "Send text to a channel.";
+    "Setvar" [Call] V1_8 .. => variables::setvar, "Set a variable or function.";
+    "ShowDialPlan" [Config Reporting] V1_8 .. => lists::of_one, "Dialplan of the node.";
+    "SIPpeers" [System Reporting] V1_8 .. V20 => lists::of_one, "SIP peers of the node.";
+    "SIPpeerstatus" [System] V11 .. V20 => lists::of_one, "States of SIP peers.";
+    "SIPshowregistry" [System Reporting] V1_8 .. V20 => lists::of_one, "SIP registrations of the node.";
+    "SKINNYdevices" [System Reporting] V1_8 .. V20 => lists::of_one, "SKINNY devices of the node.";
+    "SKINNYlines" [System Reporting] V1_8 .. V20 => lists::of_one, "SKINNY lines of the node.";
+    "Status" [System Call Reporting] V1_8 .. => channels::status, "Channels in detail.";
+    "StopMixMonitor" [System Call] V11 .. => plain::stop_mix_monitor, "End the recording of a call.";
+    "UpdateConfig" [Config] V1_8 .. => plain::update_config, "Change a configuration file.";
+    "UserEvent" [User] V1_8 .. => session::user_event, "Raise an event of your own.";
+    "VoicemailBoxSummary" [Call Reporting] V18 .. => lists::of_one, "Messages of a mailbox.";
+    "VoicemailUsersList" [Call Reporting] V1_8 .. => plain::voicemail_users_list, "Voicemail users.";
+    "VoicemailUserStatus" [Call Reporting] V16 .. => lists::of_one, "State of a mailbox.";
+    "WaitEvent" [] V1_8 .. => session::wait_event, "Wait until there is an event.";
+};

@@ -12,6 +12,9 @@ pub(super) fn core_show_channels(turn: &mut Turn<'_>) -> Outcome {
         .values()
         .map(|channel| {
             let start = Message::event("CoreShowChannel").action_id(turn.id());
+            if turn.world.is_legacy() {
+                return legacy_item(turn, channel, start);
+            }
             channel
                 .snapshot(start, "", false)
                 .header("Application", &channel.application)
@@ -26,6 +29,26 @@ pub(super) fn core_show_channels(turn: &mut Turn<'_>) -> Outcome {
         "CoreShowChannelsComplete",
         &[],
     )
+}
+
+/// The item up to Asterisk 11.
+fn legacy_item(turn: &Turn<'_>, channel: &Channel, start: Message) -> Message {
+    let place = &channel.place;
+    start
+        .header("Channel", &channel.name)
+        .header("UniqueID", &channel.uniqueid)
+        .header("Context", &place.context)
+        .header("Extension", &place.exten)
+        .header("Priority", place.priority.to_string())
+        .header("ChannelState", channel.state.code())
+        .header("ChannelStateDesc", channel.state.text())
+        .header("Application", &channel.application)
+        .header("ApplicationData", &channel.data)
+        .header("CallerIDnum", &channel.caller.num)
+        .header("Duration", clock_face(seconds(turn, channel)))
+        .header("AccountCode", &channel.account)
+        .header("BridgedChannel", "")
+        .header("BridgedUniqueID", "")
 }
 
 pub(super) fn status(turn: &mut Turn<'_>) -> Outcome {

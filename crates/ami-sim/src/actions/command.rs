@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::{Outcome, Turn, reply};
+use super::{Outcome, Turn};
 use crate::message::Message;
 
 pub(super) fn command(turn: &mut Turn<'_>) -> Outcome {
@@ -16,16 +16,24 @@ pub(super) fn command(turn: &mut Turn<'_>) -> Outcome {
     if blacklisted.iter().any(|start| lower.starts_with(start)) {
         return turn.error("Command blacklisted");
     }
-    match cli(turn, &lower) {
-        Some(lines) => output(turn, true, &lines),
+    if let Some((success, text)) = turn.world.cli.get(&lower) {
+        return output(turn, *success, text);
+    }
+    let (success, lines) = match cli(turn, &lower) {
+        Some(lines) => (true, lines),
         None => {
             let near = words.get(..3).unwrap_or(&words).join(" ");
             let line = format!(
                 "No such command '{text}' (type 'core show help {near}' for other possible commands)"
             );
-            output(turn, false, &[line])
+            (false, vec![line])
         }
+    };
+    let mut text = lines.join("\n");
+    if !lines.is_empty() {
+        text.push('\n');
     }
+    output(turn, success, text.as_bytes())
 }
 
 /// The lines a command prints; none when there is no such command.
@@ -110,34 +118,40 @@ fn database(turn: &Turn<'_>) -> Vec<String> {
     lines
 }
 
-fn output(turn: &Turn<'_>, success: bool, lines: &[String]) -> Outcome {
-    if turn.options.version.command_follows() {
-        return follows(turn, lines);
-    }
-    let kind = if success { "Success" } else { "Error" };
-    let mut message =
-        Message::response(kind, turn.id()).header("Message", "Command output follows");
-    for line in lines {
-        message = message.header("Output", line);
-    }
-    if lines.is_empty() {
-        message = message.header("Output", "");
-    }
-    reply(message)
+fn output(turn: &Turn<'_>, success: bool, text: &[u8]) -> Outcome {
+    let bytes = if turn.options.version.command_follows() {
+        follows(turn, text)
+    } else {
+        headers(turn, success, text)
+    };
+    Outcome::Reply(vec![Bytes::from(bytes)])
 }
 
-/// The form up to Asterisk 13: raw text with LF, ended by a marker that follows the text at once.
-fn follows(turn: &Turn<'_>, lines: &[String]) -> Outcome {
+/// The form from Asterisk 14 on: a header for each line, whatever is in it; the last line feed is dropped.
+fn headers(turn: &Turn<'_>, success: bool, text: &[u8]) -> Vec<u8> {
+    let kind = if success { "Success" } else { "Error" };
+    let head = Message::response(kind, turn.id()).header("Message", "Command output follows");
+    let head = head.end();
+    let mut bytes = head.strip_suffix(b"\r\n").unwrap_or(&head).to_vec();
+    let text = text.strip_suffix(b"\n").unwrap_or(text);
+    for line in text.split(|byte| *byte == b'\n') {
+        bytes.extend_from_slice(b"Output: ");
+        bytes.extend_from_slice(line);
+        bytes.extend_from_slice(b"\r\n");
+    }
+    bytes.extend_from_slice(b"\r\n");
+    bytes
+}
+
+/// The form up to Asterisk 13: the text as it is, ended by a marker that follows it at once.
+fn follows(turn: &Turn<'_>, text: &[u8]) -> Vec<u8> {
     let mut bytes = b"Response: Follows\r\nPrivilege: Command\r\n".to_vec();
     if let Some(id) = turn.id() {
         bytes.extend_from_slice(b"ActionID: ");
         bytes.extend_from_slice(id);
         bytes.extend_from_slice(b"\r\n");
     }
-    for line in lines {
-        bytes.extend_from_slice(line.as_bytes());
-        bytes.push(b'\n');
-    }
+    bytes.extend_from_slice(text);
     bytes.extend_from_slice(b"--END COMMAND--\r\n\r\n");
-    Outcome::Reply(vec![Bytes::from(bytes)])
+    bytes
 }

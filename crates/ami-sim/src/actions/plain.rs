@@ -38,6 +38,38 @@ pub(super) fn agi(turn: &mut Turn<'_>) -> Outcome {
     on_channel(turn, "Added AGI command to queue")
 }
 
+/// Text without Response and ActionID: a block for each queue, with a blank line behind each and two at the end.
+pub(super) fn queues(turn: &mut Turn<'_>) -> Outcome {
+    let mut text = Vec::new();
+    for queue in &turn.world.queues {
+        let line = format!(
+            "{:<12} has {} calls (max unlimited) in 'ringall' strategy\r\n",
+            queue.name,
+            queue.callers.len()
+        );
+        text.extend_from_slice(line.as_bytes());
+        text.extend_from_slice(b"   Members: \r\n");
+        for member in &queue.members {
+            let line = format!("      {} ({})\r\n", member.name, member.interface);
+            text.extend_from_slice(line.as_bytes());
+        }
+        text.extend_from_slice(b"   No Callers\r\n\r\n");
+    }
+    if text.is_empty() {
+        text.extend_from_slice(b"No queues.\r\n");
+    }
+    text.extend_from_slice(b"\r\n\r\n");
+    Outcome::Reply(vec![Bytes::from(text)])
+}
+
+/// Rows that end in LF, without Response and ActionID, and one blank line.
+pub(super) fn iax_netstats(_: &mut Turn<'_>) -> Outcome {
+    let rows = "                                -------- LOCAL ---------------------  -------- REMOTE --------------------\n\
+                Channel               RTT  Jit  Del  Lost   %  Drop  OOO  Kpkts  Jit  Del  Lost   %  Drop  OOO  Kpkts\n\
+                0 active IAX channels\n\r\n";
+    Outcome::Reply(vec![Bytes::from_static(rows.as_bytes())])
+}
+
 fn on_channel(turn: &Turn<'_>, text: &str) -> Outcome {
     match turn.world.find_channel(turn.value("Channel")) {
         Some(_) => turn.done(text),

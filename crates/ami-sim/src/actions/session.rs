@@ -8,10 +8,10 @@ use ami_proto::{Challenge, ClassSet, EventMask, parse_event_mask};
 
 use super::catalogue::known;
 use super::{Outcome, Turn, permitted, reply};
-use crate::SimAccount;
 use crate::classes::{SECURITY, SYSTEM, USER};
 use crate::clock::Clock;
 use crate::message::Message;
+use crate::{SimAccount, SimVersion};
 
 pub(super) fn challenge(turn: &mut Turn<'_>) -> Outcome {
     if !turn.value("AuthType").eq_ignore_ascii_case(b"MD5") {
@@ -155,7 +155,14 @@ pub(super) fn list_commands(turn: &mut Turn<'_>) -> Outcome {
     for entry in known(turn.options.version) {
         if permitted(entry.classes, turn.seat.write) {
             let classes = entry.classes.render();
-            message = message.header(entry.name, format!("{}  (Priv: {classes})", entry.synopsis));
+            // 1.8 has one blank there.
+            let gap = if turn.options.version == SimVersion::V1_8 {
+                " "
+            } else {
+                "  "
+            };
+            let text = format!("{}{gap}(Priv: {classes})", entry.synopsis);
+            message = message.header(entry.name, text);
         }
     }
     reply(message)
@@ -177,7 +184,7 @@ pub(super) fn wait_event(turn: &mut Turn<'_>) -> Outcome {
 
 /// Acknowledged first; the event then shows every line of the action but `Action` and `UserEvent`.
 pub(super) fn user_event(turn: &mut Turn<'_>) -> Outcome {
-    let legacy = turn.options.version <= crate::SimVersion::V11;
+    let legacy = turn.options.version.is_legacy();
     let mut event = turn
         .world
         .broadcast("UserEvent", USER)

@@ -5,7 +5,7 @@ use std::time::Duration;
 use ami_proto::{Class, ClassSet, FrameKind, ListMarker};
 
 use super::{admin, knock, message, node, silent, start, text, value};
-use crate::{SimAccount, SimOptions, SimVersion};
+use crate::{SimAccount, SimOptions};
 
 #[tokio::test(start_paused = true)]
 async fn a_list_is_contiguous_and_counts_its_items() {
@@ -114,26 +114,6 @@ async fn queue_status_names_members_as_asterisk_does() {
         text(&frames[4]),
         "Event: QueueStatusComplete\r\nActionID: q\r\nEventList: Complete\r\nListItems: 3\r\n\r\n"
     );
-}
-
-#[tokio::test(start_paused = true)]
-async fn old_lists_start_plainly_and_end_by_name() {
-    let node = start(SimOptions::new("old").version(SimVersion::V11)).await;
-    let mut client = silent(&node).await;
-    client
-        .send(&["Action: QueueStatus", "ActionID: q", "Queue: sales"])
-        .await
-        .unwrap();
-    let response = client.response("q").await.unwrap();
-    assert_eq!(response.list_marker(), None);
-    let end = client.next_event("QueueStatusComplete").await.unwrap();
-    assert_eq!(
-        text(&end),
-        "Event: QueueStatusComplete\r\nActionID: q\r\n\r\n"
-    );
-    assert_eq!(client.take_waiting().len(), 3);
-    let response = client.action(&["Action: BridgeList"]).await.unwrap();
-    assert!(message(&response).starts_with("Invalid/unknown command: BridgeList."));
 }
 
 #[tokio::test(start_paused = true)]
@@ -312,14 +292,4 @@ async fn odd_answers_are_as_odd_as_those_of_a_real_node() {
         ["Response: Error"]
     );
     assert_eq!(raw(&["Action: Ping"], 1).await, ["Response: Success"]);
-}
-
-#[test]
-fn the_catalogue_is_in_the_order_of_list_commands() {
-    let names: Vec<String> = crate::actions::names(SimVersion::V22)
-        .map(str::to_lowercase)
-        .collect();
-    assert!(names.is_sorted());
-    assert!(names.len() > 60);
-    assert!(crate::actions::names(SimVersion::V11).count() < names.len());
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use ami_proto::{Class, ClassSet, FrameKind};
 
 use super::{admin, message, node, silent, start, text, value};
-use crate::{SimClient, SimOptions, SimVersion};
+use crate::{SimClient, SimOptions};
 
 #[tokio::test(start_paused = true)]
 async fn an_answer_precedes_the_event_it_causes() {
@@ -174,47 +174,6 @@ async fn wait_event_blocks_until_an_event_or_its_timeout() {
             "Event: WaitEventComplete"
         ]
     );
-}
-
-#[tokio::test(start_paused = true)]
-async fn command_output_takes_the_form_of_the_release() {
-    let node = node().await;
-    let mut client = silent(&node).await;
-    let response = client
-        .action(&[
-            "Action: Command",
-            "ActionID: c",
-            "Command: core show uptime",
-        ])
-        .await
-        .unwrap();
-    assert_eq!(
-        text(&response),
-        "Response: Success\r\nActionID: c\r\nMessage: Command output follows\r\nOutput: System uptime: 0 seconds\r\nOutput: Last reload: 0 seconds\r\n\r\n"
-    );
-    let response = client
-        .action(&["Action: Command", "Command: do it"])
-        .await
-        .unwrap();
-    assert_eq!(value(&response, "Response"), "Error");
-    assert!(value(&response, "Output").starts_with("No such command 'do it'"));
-
-    let old = start(SimOptions::new("old").version(SimVersion::V11)).await;
-    let mut client = silent(&old).await;
-    let response = client
-        .action(&[
-            "Action: Command",
-            "ActionID: c",
-            "Command: core show uptime",
-        ])
-        .await
-        .unwrap();
-    assert!(response.is_follows());
-    assert_eq!(
-        text(&response),
-        "Response: Follows\r\nPrivilege: Command\r\nActionID: c\r\nSystem uptime: 0 seconds\nLast reload: 0 seconds\n--END COMMAND--\r\n\r\n"
-    );
-    client.action(&["Action: Ping"]).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
