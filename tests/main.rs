@@ -47,3 +47,4 @@ mod session_actions;
 mod slow_consumer;
 mod tidy;
 mod tls;
+mod versions;
