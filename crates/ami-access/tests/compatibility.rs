@@ -49,6 +49,9 @@ fn answer(spec: &ActionSpec) -> String {
         ListForm::Irregular(Irregular::TextThenBlanks) => {
             "text without ActionID, then up to two blank lines".to_owned()
         }
+        ListForm::Irregular(Irregular::TextBlocks) => {
+            "blocks of text without ActionID, each with a blank line".to_owned()
+        }
         ListForm::Irregular(Irregular::TrailingBlank) => {
             "response and one more blank line".to_owned()
         }
