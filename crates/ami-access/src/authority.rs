@@ -9,6 +9,8 @@ mod table;
 
 use ami_proto::{ActionName, ClassSet};
 
+use crate::in_action;
+
 pub use learned::{LearnedAction, LearnedActions};
 pub use table::{builtin, builtin_all};
 
@@ -123,6 +125,11 @@ impl ActionSpec {
     /// Whether amiplex answers it itself.
     pub fn is_local(&self) -> bool {
         self.route == RouteKind::Local
+    }
+
+    /// Whether what its headers ask for is checked by the account's classes, as Asterisk does inside the action.
+    pub fn is_checked_inside(&self) -> bool {
+        in_action::is_checked(self.name)
     }
 
     /// Whether the answers of several nodes make one list: it begins and ends as lists do, it changes nothing, and each node

@@ -1,16 +1,22 @@
-//! `docs/compatibility.md` says what the table in code says: it is rendered from it and compared.
+//! `docs/compatibility.md` says what the table in code and the pins of `tests/clients` say: it is rendered from them and
+//! compared.
 //!
 //! `UPDATE_EXPECT=1 cargo test -p ami-access --test compatibility` writes the file anew.
 
-#![allow(clippy::expect_used, reason = "a test fails loudly")]
+#![allow(clippy::expect_used, clippy::panic, reason = "a test fails loudly")]
 
 use std::fmt::Write;
 use std::path::Path;
+
+use regex::Regex;
 
 use ami_access::{ActionSpec, Cost, Irregular, ListForm, RouteKind, builtin_all};
 
 /// What stands before the table; in a file of its own, so that it is written as text.
 const INTRODUCTION: &str = include_str!("compatibility/introduction.md");
+
+/// What stands before the list of client libraries.
+const LIBRARIES: &str = include_str!("compatibility/libraries.md");
 
 fn classes(spec: &ActionSpec) -> String {
     if spec.classes.is_empty() {
@@ -24,10 +30,11 @@ fn classes(spec: &ActionSpec) -> String {
 }
 
 fn handling(spec: &ActionSpec) -> &'static str {
-    match (spec.is_local(), spec.name) {
-        (true, _) => "answered here",
-        (false, "Command") => "forwarded, output converted",
-        (false, _) => "forwarded",
+    match (spec.is_local(), spec.is_checked_inside(), spec.name) {
+        (true, ..) => "answered here",
+        (_, _, "Command") => "headers checked, forwarded, output converted",
+        (_, true, _) => "headers checked, forwarded",
+        (_, false, _) => "forwarded",
     }
 }
 
@@ -91,6 +98,50 @@ fn yes(is: bool) -> &'static str {
     if is { "yes" } else { "" }
 }
 
+/// How each kind of pins names the one library that its directory is about: file, pattern, language, where from.
+const PINS: [(&str, &str, &str, &str); 4] = [
+    ("requirements.txt", r"^([^=\s]+)==(\S+)", "Python", "PyPI"),
+    (
+        "package.json",
+        r#""dependencies": \{ "([^"]+)": "([^"]+)" \}"#,
+        "Node.js",
+        "npm",
+    ),
+    (
+        "Cargo.toml",
+        r#"(?m)^([a-z-]+) = "=([^"]+)"$"#,
+        "Rust",
+        "crates.io",
+    ),
+    ("debian.txt", r"^([^=\s]+)=(\S+)", "Perl", "Debian"),
+];
+
+fn libraries() -> String {
+    let mut rows = Vec::new();
+    for entry in
+        std::fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/clients"))
+            .expect("tests/clients")
+    {
+        let directory = entry.expect("an entry").path();
+        for (file, pattern, language, origin) in PINS {
+            let Ok(pins) = std::fs::read_to_string(directory.join(file)) else {
+                continue;
+            };
+            let pattern = Regex::new(pattern).expect("a pattern");
+            let pin = pattern
+                .captures(&pins)
+                .unwrap_or_else(|| panic!("{}: no pin of a library", directory.display()));
+            rows.push(format!(
+                "| {language} | {} | {} | {origin} |",
+                &pin[1], &pin[2]
+            ));
+        }
+    }
+    assert!(rows.len() >= 10, "{rows:#?}");
+    rows.sort();
+    rows.join("\n")
+}
+
 fn rendered() -> String {
     let mut text = INTRODUCTION.to_owned();
     text.push_str(
@@ -111,6 +162,9 @@ fn rendered() -> String {
         )
         .expect("text grows");
     }
+    text.push_str(LIBRARIES);
+    text.push_str(&libraries());
+    text.push('\n');
     text
 }
 
