@@ -115,6 +115,8 @@ async fn a_node_that_hangs_delays_no_action_of_another() {
     let amiplex = Setup::new(vec![simulated(&one), simulated(&two)])
         .start()
         .await;
+    // Its own questions would stand before the client's.
+    amiplex.wait_for_log("what the node has is known", 2).await;
     let mut stuck = amiplex.login("pbx1", "admin", "adminpw").await;
     let mut other = amiplex.login("all", "admin", "adminpw").await;
     one.set_faults(Faults::none().hold("*"));
