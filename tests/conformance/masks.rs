@@ -49,6 +49,7 @@ pub const MASKS: &[Mask] = &[
     mask("FullyBooted", "LastReload", Part::Value, CLOCK),
     mask("Status", "Seconds", Part::Number, CLOCK),
     mask("CoreShowChannel", "Duration", Part::Value, CLOCK),
+    mask("*", "HoldTime", Part::Number, CLOCK),
     mask("*", "LoginTime", Part::Number, CLOCK),
     mask("*", "LastPause", Part::Number, CLOCK),
     mask("ParkedCall", "ParkingTimeout", Part::Number, CLOCK),
