@@ -309,6 +309,7 @@ async fn the_variables_of_an_account_are_on_the_channels_it_originates() {
 async fn list_commands_is_what_the_account_would_get_directly() {
     let amiplex = Setup::over_asterisk().start().await;
     for node in NODES {
+        amiplex.has_learned(node).await;
         for (user, secret) in [
             ("admin", "adminpw"),
             ("events", "eventspw"),

@@ -142,6 +142,7 @@ async fn conforms(file: &str, node: &str) {
         .more("[limits]\nevent_hold_max = \"10s\"\n")
         .start()
         .await;
+    amiplex.has_learned(node).await;
     let only = std::env::var("AMIPLEX_TEST_EXCHANGE").unwrap_or_default();
     let here = exchanges(file).into_iter().filter(|exchange| {
         let for_node = exchange.only.as_deref().is_none_or(|only| only == node);

@@ -312,6 +312,27 @@ impl Amiplex {
         client
     }
 
+    /// Waits until amiplex knows the actions of the node that a listener is bound to. It asks for them when the node is up; until then the
+    /// built-in table speaks for the node.
+    pub async fn has_learned(&self, listener: &str) {
+        let mut client = self.login(listener, "admin", "adminpw").await;
+        let knows = |answer: &Frame| {
+            let ping = answer.header("Ping").unwrap_or_default();
+            ping.starts_with(b"Keepalive")
+        };
+        let waited = timeout(PATIENCE, async {
+            while !knows(
+                &client
+                    .action(&["Action: ListCommands"])
+                    .await
+                    .expect("answered"),
+            ) {
+                sleep(Duration::from_millis(5)).await;
+            }
+        });
+        assert!(waited.await.is_ok(), "{listener}: actions never learned");
+    }
+
     /// Everything it has logged.
     pub fn log(&self) -> Vec<String> {
         self.log.lock().clone()
