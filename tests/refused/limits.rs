@@ -1,4 +1,4 @@
-//! What only the lines of an account close: `contexts`, `db_families`, `files`, `variables`, `safe`. Headers are separated by `|`.
+//! What only the lines of an account close: `contexts`, `db_families`, `files`, `variables`, `channels`, `safe`. Headers are separated by `|`.
 
 use super::{DENIED, Row, refuses};
 
@@ -72,7 +72,27 @@ async fn variables_hold_what_is_assigned_and_read() {
     closes("variables = OWN_*", VARIABLES).await;
 }
 
+const CHANNELS: &[&str] = &[
+    "Action: Park|Channel: PJSIP/other-1",
+    "Action: Bridge|Channel1: PJSIP/own-1|Channel2: PJSIP/other-1",
+    "Action: Bridge|Channel1: PJSIP/|Channel2: PJSIP/own-1",
+    "Action: SendText|Channel: PJSIP/other-1|Message: x",
+    "Action: Redirect|Channel: PJSIP/other-1|Context: sales|Exten: 1",
+    "Action: Hangup|Channel: /PJSIP/",
+    "Action: MessageSend|To: pjsip:other",
+    "Action: MWIDelete|Mailbox: other",
+];
+
+#[tokio::test]
+async fn channels_hold_a_tenant() {
+    closes("channels = PJSIP/own-*", CHANNELS).await;
+}
+
 const SAFE: &[&str] = &[
+    "Action: MWIDelete|Mailbox: x",
+    "Action: MWIUpdate|Mailbox: x",
+    "Action: VoicemailRemove|Mailbox: x",
+    "Action: VoicemailForward|Mailbox: x",
     "Action: QueueReset",
     "Action: QueueReload",
     "Action: QueueChangePriorityCaller",
