@@ -369,7 +369,7 @@ class Checks:
         session = self.connect("setvar", "setvarpw")
         _, answered = session.call("Local/102@tests/n")
         seen = session.wait("VarSet of the account's variable", lambda event: event.get("event") == "VarSet"
-                            and event["linkedid"] == answered["uniqueid"] and "FROM_ACCOUNT" in json.dumps(event))
+                            and event.get("linkedid") == answered["uniqueid"] and "FROM_ACCOUNT" in json.dumps(event))
         session.logoff()
         return session.plain(seen)
 
