@@ -60,6 +60,15 @@ impl SharedObjects {
     }
 }
 
+impl From<Objects> for SharedObjects {
+    fn from(objects: Objects) -> Self {
+        Self {
+            objects: Arc::new(RwLock::new(objects)),
+            expected: Arc::default(),
+        }
+    }
+}
+
 /// Says how many channels there are, not which.
 impl fmt::Debug for SharedObjects {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
