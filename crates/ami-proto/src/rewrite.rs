@@ -22,8 +22,12 @@ pub use label::label;
 pub use timestamp::{timestamp, timestamp_text};
 pub use user_event::{EchoedIds, restore_user_event};
 
-/// One message in pieces, to be written one after another.
-pub type Slices = SmallVec<[Bytes; 4]>;
+/// One message in pieces, to be written one after another. Room for one within itself: events are one piece, and whatever waits
+/// in a queue is as large as its largest kind.
+pub type Slices = SmallVec<[Bytes; 1]>;
+
+/// Pieces of most messages whose ActionID is changed.
+const PIECES: usize = 4;
 
 const ACTION: &str = "Action";
 const ACTION_ID: &str = "ActionID";
@@ -40,7 +44,7 @@ pub fn upstream_action(
     strip: &[&str],
     append: &[(&str, &[u8])],
 ) -> Result<Slices, EncodeError> {
-    let mut out = Slices::new();
+    let mut out = Slices::with_capacity(PIECES);
     out.push(head(action, wire)?);
     let mut lines = 1 + usize::from(wire.is_some()) + append.len();
     let (bytes, index) = (action.bytes(), action.index());
@@ -135,7 +139,7 @@ fn push_slice(out: &mut Slices, bytes: &Bytes, range: std::ops::Range<usize>) {
 /// Every `ActionID` header that holds a wire id is treated so; other lines pass as they are.
 pub fn restore_action_id(frame: &Frame, client: Option<&ClientActionId>) -> Slices {
     let (bytes, index) = (frame.bytes(), frame.index());
-    let mut out = Slices::new();
+    let mut out = Slices::with_capacity(if client.is_some() { PIECES } else { 1 });
     let mut done = 0;
     for number in index.matches(bytes, ACTION_ID) {
         let value = index.value(bytes, number, ACTION_ID);

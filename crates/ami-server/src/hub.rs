@@ -30,8 +30,8 @@ impl EventHub {
         }
     }
 
-    /// Posts to every subscriber.
-    pub(crate) fn publish(&self, mail: &Mail) {
+    /// Posts to every subscriber, in order.
+    pub(crate) fn publish(&self, mail: &[Mail]) {
         for (_, inbox) in self.subscribers.read().iter() {
             inbox.post(mail);
         }

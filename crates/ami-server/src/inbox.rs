@@ -6,16 +6,18 @@
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+use std::task::{Context, Poll, Waker};
 
 use ami_access::SlowPolicy;
 use ami_mux::{Mail, SecurityEvent};
 use ami_proto::ClassSet;
 use ami_telemetry::CloseReason;
 use parking_lot::Mutex;
-use tokio::sync::Notify;
 
 /// What a session takes at a time, while the rest may still be dropped.
 const TAKEN_BYTES: usize = 64 * 1024;
+/// A queue with more places than this has been through a flood, and its memory is given back.
+const PLACES_KEPT: usize = 64;
 
 /// What a session may have waiting.
 #[derive(Clone, Copy, Debug)]
@@ -32,8 +34,6 @@ pub(crate) struct Budget {
 #[derive(Debug)]
 pub(crate) struct Inbox {
     queue: Mutex<Queue>,
-    notify: Notify,
-    ended: Notify,
     interest: AtomicU32,
     /// Bytes of events and of replies that were drained and are not written yet.
     drained_events: AtomicUsize,
@@ -48,6 +48,15 @@ struct Queue {
     dropped: u64,
     budget: Budget,
     closed: Option<CloseReason>,
+    sleeper: Option<Sleeper>,
+}
+
+/// The session's task, which waits. It is woken once, and then has to ask again.
+#[derive(Debug)]
+struct Sleeper {
+    waker: Waker,
+    /// It waits for mail, and not for the end alone.
+    for_mail: bool,
 }
 
 /// What was waiting.
@@ -61,6 +70,8 @@ pub(crate) struct Drained {
     pub(crate) reply_bytes: usize,
     /// Events that were dropped since the last drain.
     pub(crate) dropped: u64,
+    /// There was more than is taken at a time.
+    pub(crate) more: bool,
     /// The session must end.
     pub(crate) closed: Option<CloseReason>,
 }
@@ -74,11 +85,10 @@ impl Inbox {
             dropped: 0,
             budget,
             closed: None,
+            sleeper: None,
         };
         Self {
             queue: Mutex::new(queue),
-            notify: Notify::new(),
-            ended: Notify::new(),
             interest: AtomicU32::new(0),
             drained_events: AtomicUsize::new(0),
             drained_replies: AtomicUsize::new(0),
@@ -106,28 +116,28 @@ impl Inbox {
         self.drained_replies.store(reply_bytes, Ordering::Relaxed);
     }
 
-    /// Posts `mail`, or drops it when the session is over or does not want it. Never waits.
-    pub(crate) fn post(&self, mail: &Mail) {
-        let interest = || ClassSet::from_bits(self.interest.load(Ordering::Acquire));
-        let wanted = match mail {
-            Mail::Event(event) => event.visible_to(interest()),
-            Mail::Security(_) => SecurityEvent::visible_to(interest()),
-            Mail::Written { .. }
-            | Mail::Reply { .. }
-            | Mail::NodeUp(_)
-            | Mail::NodeBooted(_)
-            | Mail::Resynced(_)
-            | Mail::NodeDown(_)
-            | Mail::NodeFailed(_) => true,
-        };
-        if !wanted {
+    /// Posts `mail`, in order, but for what the session does not want. Nothing when the session is over. Never waits: one lock
+    /// and at most one wake-up, however much it is.
+    pub(crate) fn post(&self, mail: &[Mail]) {
+        let interest = ClassSet::from_bits(self.interest.load(Ordering::Acquire));
+        if !mail.iter().any(|mail| is_wanted(mail, interest)) {
             return;
         }
         let mut queue = self.queue.lock();
-        if queue.closed.is_some() {
-            return;
+        for mail in mail.iter().filter(|mail| is_wanted(mail, interest)) {
+            if queue.closed.is_some() {
+                break;
+            }
+            self.post_one(&mut queue, mail);
         }
-        let was_empty = queue.mail.is_empty();
+        let woken = queue.woken();
+        drop(queue);
+        if let Some(waker) = woken {
+            waker.wake();
+        }
+    }
+
+    fn post_one(&self, queue: &mut Queue, mail: &Mail) {
         if let Some(length) = mail.event_bytes() {
             let drained = self.drained_events.load(Ordering::Relaxed);
             queue.post_event(mail, length, drained);
@@ -137,59 +147,98 @@ impl Inbox {
         } else {
             queue.mail.push_back(mail.clone());
         }
-        let ended = queue.closed.is_some();
-        drop(queue);
-        if ended {
-            self.ended.notify_one();
-        } else if was_empty {
-            self.notify.notify_one();
-        }
     }
 
     /// Ends the session for a reason that its task does not see itself.
     pub(crate) fn close(&self, reason: CloseReason) {
-        self.queue.lock().closed.get_or_insert(reason);
-        self.ended.notify_one();
+        let mut queue = self.queue.lock();
+        queue.closed.get_or_insert(reason);
+        let woken = queue.woken();
+        drop(queue);
+        if let Some(waker) = woken {
+            waker.wake();
+        }
     }
 
-    /// Waits until the session must end. A session that takes no mail waits for this all the same.
-    pub(crate) async fn ended(&self) {
-        self.ended.notified().await;
-    }
-
-    /// Waits until something was posted.
-    pub(crate) async fn posted(&self) {
-        self.notify.notified().await;
+    /// Why the session must end, once it must. A session that takes no mail asks this all the same.
+    pub(crate) fn poll_ended(&self, cx: &Context<'_>) -> Poll<CloseReason> {
+        let mut queue = self.queue.lock();
+        queue.sleeps(cx, false);
+        queue.closed.map_or(Poll::Pending, Poll::Ready)
     }
 
     /// Takes what is next: everything, or when the oldest events may be dropped only a part, since what is taken cannot be
-    /// dropped any more. Then [`Inbox::posted`] is ready again.
-    pub(crate) fn drain(&self) -> Drained {
+    /// dropped any more. `spare`, which is empty, becomes the queue, so that its memory serves again. The task is woken by what
+    /// is posted from now on also when something was taken.
+    pub(crate) fn poll_drain(&self, cx: &Context<'_>, spare: &mut VecDeque<Mail>) -> Poll<Drained> {
         let mut queue = self.queue.lock();
-        let drained = match queue.budget.policy {
-            SlowPolicy::Disconnect => queue.take_all(),
-            SlowPolicy::DropOldest => queue.take_some(),
-        };
-        if !queue.mail.is_empty() {
-            self.notify.notify_one();
+        queue.sleeps(cx, true);
+        if queue.mail.is_empty() && queue.dropped == 0 && queue.closed.is_none() {
+            return Poll::Pending;
         }
-        drained
+        Poll::Ready(queue.take(spare))
+    }
+}
+
+fn is_wanted(mail: &Mail, interest: ClassSet) -> bool {
+    match mail {
+        Mail::Event(event) => event.visible_to(interest),
+        Mail::Security(_) => SecurityEvent::visible_to(interest),
+        Mail::Written { .. }
+        | Mail::Reply { .. }
+        | Mail::NodeUp(_)
+        | Mail::NodeBooted(_)
+        | Mail::Resynced(_)
+        | Mail::NodeDown(_)
+        | Mail::NodeFailed(_) => true,
     }
 }
 
 impl Queue {
-    fn take_all(&mut self) -> Drained {
+    fn sleeps(&mut self, cx: &Context<'_>, for_mail: bool) {
+        match &mut self.sleeper {
+            Some(sleeper) if sleeper.waker.will_wake(cx.waker()) => sleeper.for_mail = for_mail,
+            sleeper => {
+                *sleeper = Some(Sleeper {
+                    waker: cx.waker().clone(),
+                    for_mail,
+                });
+            }
+        }
+    }
+
+    /// Whom to wake, without the lock.
+    fn woken(&mut self) -> Option<Waker> {
+        let ended = self.closed.is_some();
+        let sleeper = self.sleeper.take_if(|sleeper| ended || sleeper.for_mail)?;
+        Some(sleeper.waker)
+    }
+
+    fn take(&mut self, spare: &mut VecDeque<Mail>) -> Drained {
+        let mut empty = std::mem::take(spare);
+        if empty.capacity() > PLACES_KEPT {
+            empty = VecDeque::new();
+        }
+        let (mail, event_bytes, reply_bytes) = match self.budget.policy {
+            SlowPolicy::Disconnect => (
+                std::mem::replace(&mut self.mail, empty),
+                std::mem::take(&mut self.event_bytes),
+                std::mem::take(&mut self.reply_bytes),
+            ),
+            SlowPolicy::DropOldest => self.take_some(empty),
+        };
         Drained {
-            event_bytes: std::mem::take(&mut self.event_bytes),
-            reply_bytes: std::mem::take(&mut self.reply_bytes),
-            mail: std::mem::take(&mut self.mail),
+            mail,
+            event_bytes,
+            reply_bytes,
             dropped: std::mem::take(&mut self.dropped),
+            more: !self.mail.is_empty(),
             closed: self.closed,
         }
     }
 
-    fn take_some(&mut self) -> Drained {
-        let (mut mail, mut event_bytes, mut reply_bytes) = (VecDeque::new(), 0, 0);
+    fn take_some(&mut self, mut mail: VecDeque<Mail>) -> (VecDeque<Mail>, usize, usize) {
+        let (mut event_bytes, mut reply_bytes) = (0, 0);
         while event_bytes + reply_bytes < TAKEN_BYTES
             && let Some(next) = self.mail.pop_front()
         {
@@ -201,13 +250,7 @@ impl Queue {
         }
         self.event_bytes -= event_bytes;
         self.reply_bytes -= reply_bytes;
-        Drained {
-            mail,
-            event_bytes,
-            reply_bytes,
-            dropped: std::mem::take(&mut self.dropped),
-            closed: self.closed,
-        }
+        (mail, event_bytes, reply_bytes)
     }
 
     fn post_event(&mut self, mail: &Mail, length: usize, drained: usize) {

@@ -56,13 +56,5 @@ impl SecretChecks {
     }
 }
 
-/// The outcome of the check that is under way; never, when none is.
-pub(crate) async fn arrival(check: &mut Option<Outcome>) -> bool {
-    match check {
-        Some(outcome) => outcome.as_mut().await,
-        None => std::future::pending().await,
-    }
-}
-
 #[cfg(test)]
 mod tests;

@@ -77,16 +77,18 @@ impl Session {
     }
 
     fn judge(&self, login: &Login, action: Action, directory: &Directory) -> Judged {
-        let entries: Vec<_> = login
+        let entries: SmallVec<[_; 4]> = login
             .view
             .nodes()
             .iter()
             .filter_map(|node| directory.entry(*node))
             .collect();
-        let learned: Vec<&LearnedActions> =
+        let learned: SmallVec<[&LearnedActions; 4]> =
             entries.iter().map(|entry| &*entry.status.learned).collect();
-        let config_dirs: Vec<&str> = entries.iter().map(|entry| &*entry.config_dir).collect();
-        let module_dirs: Vec<&str> = entries.iter().map(|entry| &*entry.module_dir).collect();
+        let config_dirs: SmallVec<[&str; 4]> =
+            entries.iter().map(|entry| &*entry.config_dir).collect();
+        let module_dirs: SmallVec<[&str; 4]> =
+            entries.iter().map(|entry| &*entry.module_dir).collect();
         let context = AuthorizeContext {
             learned: &learned,
             config_dirs: &config_dirs,

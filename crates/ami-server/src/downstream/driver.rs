@@ -1,26 +1,26 @@
 //! The task of one client connection: its socket, its timers, its inbox, and the machine that knows what they mean.
 //!
-//! Writing is a branch of its loop, never an await inside a handler: a client that does not read its answers is still
+//! Writing is a part of its turns (`driver/turn.rs`), never an await inside a handler: a client that does not read its answers is still
 //! heard, and its own queues fill until they end it.
 
 use std::collections::VecDeque;
-use std::future::Future;
-use std::io;
-use std::pin::pin;
+use std::future::{Future, poll_fn};
+use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
-use ami_access::SecretCheck;
 use ami_mux::{
     Mail, NodeId, SecurityEvent, Session, SessionEffect, SessionSettings, SessionStart, Submission,
 };
 use ami_proto::ClassSet;
 use ami_telemetry::CloseReason;
 use bytes::BytesMut;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::AsyncWriteExt;
+use tokio::sync::mpsc::OwnedPermit;
 use tokio::sync::mpsc::error::TrySendError;
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, sleep, timeout};
+
+use turn::Signals;
 
 use super::journal::{Journal, close_reason};
 use super::outbound::Outbound;
@@ -28,7 +28,7 @@ use super::presence::Presence;
 use crate::cluster::NodeCommand;
 use crate::inbox::{Budget, Inbox};
 use crate::registry::UnauthenticatedPlace;
-use crate::secret_checks::{Outcome, arrival};
+use crate::secret_checks::Outcome;
 use crate::security::Origin;
 use crate::supervisor::Supervisor;
 use crate::transport::Transport;
@@ -43,7 +43,7 @@ const LAST_LOOK: Duration = Duration::from_millis(50);
 /// How long the last bytes of a closed session may take to leave.
 const FLUSH_DEADLINE: Duration = Duration::from_secs(5);
 
-/// When nothing is due, the loop looks up this often.
+/// When nothing is due, the task looks up this often.
 const QUIET: Duration = Duration::from_hours(1);
 
 /// What a connection's task is made of.
@@ -81,12 +81,16 @@ struct Driver {
     unsent: VecDeque<(NodeId, Box<Submission<()>>)>,
     /// Nodes that are to tell this session what they have, and had no room for the word yet.
     replays: Vec<NodeId>,
-    /// A secret that is to be checked.
-    unchecked: Option<SecretCheck>,
+    /// A place in the queue of the node of the first of them, which is awaited.
+    place: Option<Place>,
+    /// A secret that is being checked.
+    check: Option<Outcome>,
     event_age: Duration,
     reply_bytes: usize,
     closing: Option<CloseReason>,
-    /// amiplex stops: the socket is looked at a last time then.
+    /// amiplex stops.
+    draining: bool,
+    /// Then the socket is looked at a last time.
     drain_at: Option<Instant>,
     /// That look is due; then the session is told to end.
     last_look: bool,
@@ -97,19 +101,13 @@ struct Driver {
     origin: Box<Origin>,
 }
 
+type Place = Pin<Box<dyn Future<Output = Option<OwnedPermit<NodeCommand>>> + Send>>;
+
 /// Bytes of mail that was taken from the inbox and not given to the machine yet.
 #[derive(Debug, Default)]
 struct Backlog {
     events: usize,
     replies: usize,
-}
-
-/// What the socket did.
-enum Io {
-    Quiet,
-    Wrote(super::outbound::Written),
-    Read(usize),
-    Failed(io::Error),
 }
 
 /// Runs a connection from its greeting to its end.
@@ -149,10 +147,12 @@ impl Driver {
             outbound: Outbound::default(),
             unsent: VecDeque::new(),
             replays: Vec::new(),
-            unchecked: None,
+            place: None,
+            check: None,
             event_age: outbound.event_age,
             reply_bytes: outbound.reply_bytes,
             closing: None,
+            draining: false,
             drain_at: None,
             last_look: false,
             journal: Journal::new(start, listener, Arc::clone(&world.meters)),
@@ -163,123 +163,12 @@ impl Driver {
     }
 
     async fn drive(&mut self, supervisor: &Supervisor) -> CloseReason {
-        let mut draining = false;
-        let mut check: Option<Outcome> = None;
-        loop {
-            self.carry_out();
-            if let Some(reason) = self.closing {
-                return reason;
-            }
-            if let Some(due) = self.unchecked.take() {
-                check = Some(self.world.secret_checks.outcome(due));
-            }
-            let inbox = Arc::clone(&self.inbox);
-            let world = Arc::clone(&self.world);
-            let wake = self.wake_at();
-            let unsent = self.unsent.front().map(|(node, _)| *node);
-            let has_room = !self.outbound.is_full();
-            let has_mail = !self.mail.is_empty();
-            // In no fixed order: a client that never stops sending must not keep its own mail and timers waiting.
-            tokio::select! {
-                () = supervisor.stopping().cancelled() => return CloseReason::Drain,
-                () = supervisor.draining().cancelled(), if !draining => {
-                    draining = true;
-                    self.session.refuse_new();
-                    self.drain_at = Some(Instant::now() + LAST_LOOK);
-                }
-                io = std::future::poll_fn(|cx| self.poll_io_or_quiet(cx)) => self.on_io(io),
-                () = std::future::ready(()), if has_room && has_mail => self.take_mail(),
-                () = inbox.ended() => self.fetch_mail(),
-                () = inbox.posted(), if has_room && !has_mail => self.fetch_mail(),
-                permit = reserve(&world, unsent), if unsent.is_some() => self.send_one(permit),
-                is_right = arrival(&mut check), if check.is_some() => {
-                    check = None;
-                    self.session.verified(is_right, &*world, Instant::now().into_std());
-                    self.feed();
-                }
-                () = sleep_until(wake) => self.on_time(),
-            }
-        }
-    }
-
-    fn wake_at(&self) -> Instant {
-        let machine = self.session.poll_timeout().map(Instant::from_std);
-        let overdue = self.outbound.overdue_at(self.event_age);
-        [machine, overdue, self.drain_at]
-            .into_iter()
-            .flatten()
-            .min()
-            .unwrap_or_else(|| Instant::now() + QUIET)
-    }
-
-    fn on_time(&mut self) {
-        let now = Instant::now();
-        if self
-            .outbound
-            .overdue_at(self.event_age)
-            .is_some_and(|at| at <= now)
-        {
-            self.closing = Some(CloseReason::EventAge);
-            return;
-        }
-        self.session.handle_timeout(&*self.world, now.into_std());
-        self.last_look |= self.drain_at.take_if(|at| *at <= now).is_some();
-        self.feed();
-    }
-
-    /// The last look finds nothing, or something; it does not wait.
-    fn poll_io_or_quiet(&mut self, cx: &mut Context<'_>) -> Poll<Io> {
-        match self.poll_io(cx) {
-            Poll::Pending if self.last_look => Poll::Ready(Io::Quiet),
-            polled @ (Poll::Ready(_) | Poll::Pending) => polled,
-        }
-    }
-
-    /// Writes what is queued, then reads while the session may take more.
-    fn poll_io(&mut self, cx: &mut Context<'_>) -> Poll<Io> {
-        if !self.outbound.is_empty() {
-            match self.outbound.poll_write(&mut self.transport, cx) {
-                Poll::Ready(Ok(written)) => return Poll::Ready(Io::Wrote(written)),
-                Poll::Ready(Err(error)) => return Poll::Ready(Io::Failed(error)),
-                Poll::Pending => {}
-            }
-        }
-        if self.eof || !self.session.wants_input() || !self.unsent.is_empty() {
-            return Poll::Pending;
-        }
-        if self.input.capacity() - self.input.len() < READ_BYTES / 4 {
-            self.input.reserve(READ_BYTES);
-        }
-        let read = pin!(self.transport.read_buf(&mut self.input));
-        match read.poll(cx) {
-            Poll::Ready(Ok(count)) => Poll::Ready(Io::Read(count)),
-            Poll::Ready(Err(error)) => Poll::Ready(Io::Failed(error)),
-            Poll::Pending => Poll::Pending,
-        }
-    }
-
-    fn on_io(&mut self, io: Io) {
-        let looked = self.last_look && !matches!(io, Io::Wrote(_));
-        match io {
-            Io::Quiet => {}
-            Io::Wrote(written) => self.journal.wrote(written),
-            Io::Read(0) => {
-                self.eof = true;
-                self.feed();
-            }
-            Io::Read(count) => {
-                self.journal.read(count);
-                self.feed();
-            }
-            Io::Failed(error) => {
-                self.journal.io_failed(&error);
-                self.closing = Some(CloseReason::IoError);
-            }
-        }
-        if looked {
-            self.last_look = false;
-            self.session.drain(&*self.world, Instant::now().into_std());
-        }
+        let mut signals = Signals {
+            stopping: pin!(supervisor.stopping().cancelled()),
+            draining: pin!(supervisor.draining().cancelled()),
+            timer: pin!(sleep(QUIET)),
+        };
+        poll_fn(|cx| self.poll_turns(cx, &mut signals)).await
     }
 
     /// Gives the machine what has been read, as far as it takes it.
@@ -293,45 +182,15 @@ impl Driver {
         }
     }
 
-    fn fetch_mail(&mut self) {
-        let drained = self.inbox.drain();
-        if let Some(reason) = drained.closed {
-            self.closing = Some(reason);
-            return;
-        }
-        if drained.dropped > 0 {
-            self.journal.dropped(drained.dropped);
-            self.session.events_dropped(drained.dropped, &*self.world);
-        }
-        self.backlog.events += drained.event_bytes;
-        self.backlog.replies += drained.reply_bytes;
-        if self.mail.is_empty() {
-            self.mail = drained.mail;
-        } else {
-            self.mail.extend(drained.mail);
-        }
-        self.take_mail();
-    }
-
-    fn take_mail(&mut self) {
-        let now = Instant::now().into_std();
-        for _ in 0..MAIL_PER_TURN {
-            let Some(mail) = self.mail.pop_front() else {
-                break;
-            };
-            self.backlog.leaves(&mail);
-            self.session.mail(mail, &*self.world, now);
-        }
-        self.feed();
-    }
-
     fn carry_out(&mut self) {
         let now = Instant::now();
         while let Some(effect) = self.session.poll_effect() {
             match effect {
                 SessionEffect::Write { bytes, event } => self.outbound.push(bytes, event, now),
                 SessionEffect::Submit(node, submission) => self.submit(node, submission),
-                SessionEffect::Verify(check) => self.unchecked = Some(check),
+                SessionEffect::Verify(check) => {
+                    self.check = Some(self.world.secret_checks.outcome(check));
+                }
                 SessionEffect::LoggedIn { nodes, interest } => {
                     self.origin.logged_in();
                     // First: what comes between the subscription and this would be thrown away.
@@ -353,12 +212,22 @@ impl Driver {
             }
         }
         self.ask_for_replays();
+        let (events, replies) = self.waiting();
+        self.inbox.set_drained(events, replies);
+    }
+
+    /// Bytes of events and of replies that were taken from the inbox and are not written.
+    fn waiting(&self) -> (usize, usize) {
         let events =
             self.outbound.event_bytes() + self.session.held_event_bytes() + self.backlog.events;
-        self.journal
-            .waiting(events + self.outbound.reply_bytes() + self.backlog.replies);
-        self.inbox
-            .set_drained(events, self.outbound.reply_bytes() + self.backlog.replies);
+        (events, self.outbound.reply_bytes() + self.backlog.replies)
+    }
+
+    /// The task is about to wait: what did not leave in this turn counts.
+    fn count_waiting(&mut self) {
+        let (events, replies) = self.waiting();
+        self.inbox.set_drained(events, replies);
+        self.journal.waiting(events + replies);
     }
 
     fn ask_for_replays(&mut self) {
@@ -396,7 +265,7 @@ impl Driver {
         }
     }
 
-    fn send_one(&mut self, permit: Option<tokio::sync::mpsc::OwnedPermit<NodeCommand>>) {
+    fn send_one(&mut self, permit: Option<OwnedPermit<NodeCommand>>) {
         let Some((node, submission)) = self.unsent.pop_front() else {
             return;
         };
@@ -466,7 +335,7 @@ impl Driver {
         let transport = &mut self.transport;
         let outbound = &mut self.outbound;
         while !outbound.is_empty() {
-            let written = std::future::poll_fn(|cx| outbound.poll_write(transport, cx));
+            let written = poll_fn(|cx| outbound.poll_write(transport, cx));
             if written.await.is_err() {
                 return;
             }
@@ -478,11 +347,8 @@ impl Driver {
 }
 
 /// A place in the node's queue; `None` when its task has ended.
-async fn reserve(
-    world: &World,
-    node: Option<NodeId>,
-) -> Option<tokio::sync::mpsc::OwnedPermit<NodeCommand>> {
-    let sender = world.cluster.node(node?)?.commands.clone();
+async fn reserve(world: Arc<World>, node: NodeId) -> Option<OwnedPermit<NodeCommand>> {
+    let sender = world.cluster.node(node)?.commands.clone();
     sender.reserve_owned().await.ok()
 }
 
@@ -494,6 +360,8 @@ impl Backlog {
         }
     }
 }
+
+mod turn;
 
 #[cfg(test)]
 mod tests;

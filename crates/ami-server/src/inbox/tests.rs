@@ -6,6 +6,17 @@ use bytes::Bytes;
 
 use super::*;
 
+impl Inbox {
+    /// What is next, or nothing.
+    pub(crate) fn drain(&self) -> Drained {
+        let cx = Context::from_waker(Waker::noop());
+        match self.poll_drain(&cx, &mut VecDeque::new()) {
+            Poll::Ready(drained) => drained,
+            Poll::Pending => self.queue.lock().take(&mut VecDeque::new()),
+        }
+    }
+}
+
 fn event(classes: &str, size: usize) -> Mail {
     let text = format!(
         "Event: E\r\nPrivilege: {classes}\r\nFill: {}\r\n\r\n",
@@ -46,9 +57,9 @@ fn inbox(event_bytes: usize, policy: SlowPolicy) -> Inbox {
 fn events_outside_the_interest_are_not_queued() {
     let inbox = inbox(10_000, SlowPolicy::Disconnect);
     inbox.set_interest(ClassSet::of(ami_proto::Class::Call));
-    inbox.post(&event("call,all", 1));
-    inbox.post(&event("agent,all", 1));
-    inbox.post(&event("nonsense", 1));
+    inbox.post(&[event("call,all", 1)]);
+    inbox.post(&[event("agent,all", 1)]);
+    inbox.post(&[event("nonsense", 1)]);
     assert_eq!(inbox.drain().mail.len(), 1);
 }
 
@@ -56,12 +67,12 @@ fn events_outside_the_interest_are_not_queued() {
 fn a_full_event_budget_closes_the_session_and_frees_the_memory() {
     let inbox = inbox(1000, SlowPolicy::Disconnect);
     for _ in 0..3 {
-        inbox.post(&event("call,all", 400));
+        inbox.post(&[event("call,all", 400)]);
     }
     let drained = inbox.drain();
     assert_eq!(drained.closed, Some(CloseReason::SlowConsumer));
     assert!(drained.mail.is_empty());
-    inbox.post(&event("call,all", 1));
+    inbox.post(&[event("call,all", 1)]);
     assert!(
         inbox.drain().mail.is_empty(),
         "nothing is taken after the end"
@@ -71,10 +82,10 @@ fn a_full_event_budget_closes_the_session_and_frees_the_memory() {
 #[test]
 fn drop_oldest_keeps_the_newest_events_and_every_reply() {
     let inbox = inbox(1000, SlowPolicy::DropOldest);
-    inbox.post(&event("call,all", 400));
-    inbox.post(&reply(10));
-    inbox.post(&event("call,all", 401));
-    inbox.post(&event("call,all", 402));
+    inbox.post(&[event("call,all", 400)]);
+    inbox.post(&[reply(10)]);
+    inbox.post(&[event("call,all", 401)]);
+    inbox.post(&[event("call,all", 402)]);
     let drained = inbox.drain();
     assert_eq!((drained.dropped, drained.closed), (1, None));
     let lengths: Vec<usize> = drained
@@ -96,20 +107,20 @@ fn drop_oldest_keeps_the_newest_events_and_every_reply() {
 #[test]
 fn what_was_drained_and_not_written_still_counts() {
     let inbox = inbox(1000, SlowPolicy::Disconnect);
-    inbox.post(&event("call,all", 400));
+    inbox.post(&[event("call,all", 400)]);
     assert_eq!(inbox.drain().closed, None);
     inbox.set_drained(900, 0);
-    inbox.post(&event("call,all", 400));
+    inbox.post(&[event("call,all", 400)]);
     assert_eq!(inbox.drain().closed, Some(CloseReason::SlowConsumer));
 }
 
 #[test]
 fn replies_have_a_budget_of_their_own() {
     let inbox = inbox(10, SlowPolicy::DropOldest);
-    inbox.post(&reply(900));
+    inbox.post(&[reply(900)]);
     assert_eq!(inbox.drain().closed, None);
     inbox.set_drained(0, 900);
-    inbox.post(&reply(101));
+    inbox.post(&[reply(101)]);
     assert_eq!(inbox.drain().closed, Some(CloseReason::SlowConsumer));
 }
 
@@ -123,18 +134,72 @@ fn security_event(size: usize) -> Mail {
 fn security_events_count_like_those_of_nodes() {
     let dropping = inbox(1000, SlowPolicy::DropOldest);
     for _ in 0..3 {
-        dropping.post(&security_event(400));
+        dropping.post(&[security_event(400)]);
     }
     let drained = dropping.drain();
     assert_eq!((drained.mail.len(), drained.event_bytes), (2, 800));
     assert_eq!(drained.dropped, 1);
     let closing = inbox(1000, SlowPolicy::Disconnect);
     for _ in 0..3 {
-        closing.post(&security_event(400));
+        closing.post(&[security_event(400)]);
     }
     assert_eq!(closing.drain().closed, Some(CloseReason::SlowConsumer));
     let uninterested = inbox(1000, SlowPolicy::Disconnect);
     uninterested.set_interest(ClassSet::of(ami_proto::Class::Call));
-    uninterested.post(&security_event(1));
+    uninterested.post(&[security_event(1)]);
     assert_eq!(uninterested.drain().mail.len(), 0);
+}
+
+/// Counts how often the task was woken.
+#[derive(Default)]
+struct Bell(AtomicUsize);
+
+impl std::task::Wake for Bell {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+#[test]
+fn what_is_posted_together_wakes_the_task_once_and_comes_in_order() {
+    let inbox = inbox(100_000, SlowPolicy::Disconnect);
+    let bell = Arc::new(Bell::default());
+    let waker = Waker::from(Arc::clone(&bell));
+    let cx = Context::from_waker(&waker);
+    let mut spare = VecDeque::new();
+    assert!(inbox.poll_drain(&cx, &mut spare).is_pending());
+    inbox.post(&[event("call,all", 1), event("call,all", 2), reply(3)]);
+    inbox.post(&[event("call,all", 4)]);
+    assert_eq!(bell.0.load(Ordering::Relaxed), 1);
+    let Poll::Ready(drained) = inbox.poll_drain(&cx, &mut spare) else {
+        panic!("something was posted");
+    };
+    let lengths: Vec<_> = drained.mail.iter().map(Mail::event_bytes).collect();
+    let [Some(first), Some(second), None, Some(third)] = *lengths else {
+        panic!("{lengths:?}");
+    };
+    assert!(first < second && second < third);
+    inbox.post(&[event("call,all", 1)]);
+    assert_eq!(
+        bell.0.load(Ordering::Relaxed),
+        2,
+        "who has taken something is woken by what comes next"
+    );
+}
+
+#[test]
+fn a_task_that_takes_no_mail_is_woken_by_the_end_alone() {
+    let inbox = inbox(1000, SlowPolicy::Disconnect);
+    let bell = Arc::new(Bell::default());
+    let waker = Waker::from(Arc::clone(&bell));
+    let cx = Context::from_waker(&waker);
+    assert!(inbox.poll_ended(&cx).is_pending());
+    inbox.post(&[event("call,all", 1)]);
+    assert_eq!(bell.0.load(Ordering::Relaxed), 0);
+    inbox.post(&[event("call,all", 1000)]);
+    assert_eq!(bell.0.load(Ordering::Relaxed), 1);
+    assert_eq!(
+        inbox.poll_ended(&cx),
+        Poll::Ready(CloseReason::SlowConsumer)
+    );
 }

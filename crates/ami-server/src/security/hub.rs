@@ -55,7 +55,7 @@ impl SecurityHub {
     /// Posts to every reader whom it concerns.
     pub(super) fn post(&self, event: SecurityEvent) {
         let event = Arc::new(event);
-        let mail = Mail::Security(Arc::clone(&event));
+        let mail = [Mail::Security(Arc::clone(&event))];
         for reader in self.readers.lock().iter() {
             if event.concerns(&reader.nodes) {
                 reader.inbox.post(&mail);

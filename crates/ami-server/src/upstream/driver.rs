@@ -11,7 +11,9 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use ami_mux::{LaneId, LaneLoss, LaneRole, Node, NodeEffect, NodeId, NodeSettings, Surroundings};
+use ami_mux::{
+    LaneId, LaneLoss, LaneRole, Mail, Node, NodeEffect, NodeId, NodeSettings, Surroundings,
+};
 use ami_telemetry::NodeMeters;
 use bytes::{Bytes, BytesMut};
 use smallvec::SmallVec;
@@ -72,6 +74,8 @@ pub(super) struct NodeDriver {
     pub(super) connecting_lanes: HashMap<task::Id, LaneId>,
     /// Commands that were taken and not obeyed yet.
     pub(super) taken: VecDeque<NodeCommand>,
+    /// Mail for every session that sees the node, of one turn, not posted yet.
+    broadcast: Vec<Mail>,
     address: Arc<NodeAddress>,
     backoff: Backoff,
     pub(super) world: Arc<World>,
@@ -96,6 +100,7 @@ pub(crate) async fn run(task: NodeTask, world: Arc<World>, supervisor: Superviso
         connecting: JoinSet::new(),
         connecting_lanes: HashMap::new(),
         taken: VecDeque::with_capacity(COMMANDS_PER_TURN),
+        broadcast: Vec::new(),
         address: Arc::new(address),
         backoff,
         world,
@@ -220,6 +225,10 @@ impl NodeDriver {
 
     pub(super) fn carry_out(&mut self) {
         while let Some(effect) = self.machine.poll_effect() {
+            // Events that come together are posted together. Nothing else may overtake them, and notes are for people only.
+            if !matches!(effect, NodeEffect::Broadcast(_) | NodeEffect::Note(_)) {
+                self.publish();
+            }
             match effect {
                 NodeEffect::Open {
                     lane,
@@ -229,12 +238,8 @@ impl NodeDriver {
                 NodeEffect::Close(lane) => {
                     self.lanes.remove(&lane);
                 }
-                NodeEffect::Deliver(inbox, mail) => inbox.post(&mail),
-                NodeEffect::Broadcast(mail) => {
-                    if let Some(node) = self.world.cluster.node(self.id) {
-                        node.hub.publish(&mail);
-                    }
-                }
+                NodeEffect::Deliver(inbox, mail) => inbox.post(&[mail]),
+                NodeEffect::Broadcast(mail) => self.broadcast.push(mail),
                 NodeEffect::Status(status) => {
                     self.journal.status(&status);
                     self.world.cluster.set_status(self.id, &status);
@@ -242,7 +247,19 @@ impl NodeDriver {
                 NodeEffect::Note(note) => self.journal.note(note),
             }
         }
+        self.publish();
         self.journal.figures(self.machine.figures());
+    }
+
+    /// Posts what is for every session that sees the node.
+    fn publish(&mut self) {
+        if self.broadcast.is_empty() {
+            return;
+        }
+        if let Some(node) = self.world.cluster.node(self.id) {
+            node.hub.publish(&self.broadcast);
+        }
+        self.broadcast.clear();
     }
 
     fn open(&mut self, lane: LaneId, role: LaneRole, attempt: u32) {

@@ -60,7 +60,7 @@ impl NodeDriver {
         for command in std::mem::take(&mut self.taken) {
             if let NodeCommand::Submit(submission) = command {
                 let mail = submission.not_sent(self.id, &settings.name);
-                submission.reply_to.post(&mail);
+                submission.reply_to.post(&[mail]);
             }
         }
         let mut status = self.machine.status().clone();
@@ -72,9 +72,9 @@ impl NodeDriver {
             status.booted = None;
             status.settled = true;
             self.world.cluster.set_status(self.id, &status);
-            node.inspect(|node| node.hub.publish(&Mail::NodeDown(self.id)));
+            node.inspect(|node| node.hub.publish(&[Mail::NodeDown(self.id)]));
         }
-        node.inspect(|node| node.hub.publish(&Mail::NodeFailed(self.id)));
+        node.inspect(|node| node.hub.publish(&[Mail::NodeFailed(self.id)]));
         self.lanes.clear();
         self.connecting = JoinSet::new();
         self.connecting_lanes.clear();

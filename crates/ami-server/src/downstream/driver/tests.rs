@@ -9,6 +9,7 @@ use ami_telemetry::Meters;
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 use socket2::SockRef;
+use tokio::io::AsyncReadExt;
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::sync::mpsc;
 use tokio::task::{JoinHandle, yield_now};
@@ -216,7 +217,7 @@ async fn a_client_that_does_not_read_is_closed_when_its_budget_is_used_up() {
     let node = bench.world.cluster.node(NodeId(0)).expect("the node");
     let flood = async {
         while bench.world.registry.len() > 0 {
-            node.hub.publish(&event());
+            node.hub.publish(&[event()]);
             yield_now().await;
         }
     };
@@ -235,6 +236,27 @@ async fn an_action_whose_node_has_no_task_any_more_is_answered() {
         .await;
     let reply = bench.hears("Outcome: not-sent").await;
     assert!(reply.contains("ActionID: 7\r\n"), "{reply}");
+}
+
+/// The answer of a node may be what ends a session, and nothing else wakes its task then.
+#[tokio::test]
+async fn a_session_whose_client_has_gone_ends_with_its_last_answer() {
+    let mut bench = bench().await;
+    bench
+        .says(&format!("{LOGIN}Action: Getvar\r\nVariable: X\r\n\r\n"))
+        .await;
+    bench.client.shutdown().await.expect("half closed");
+    let commands = bench.commands.as_mut().expect("the node");
+    let (submission, inbox) = loop {
+        if let Some(NodeCommand::Submit(submission)) = commands.recv().await {
+            break (submission.not_sent(NodeId(0), "pbx1"), submission.reply_to);
+        }
+    };
+    inbox.post(&[submission]);
+    timeout(PATIENCE, bench.task)
+        .await
+        .expect("ends in time")
+        .expect("ends");
 }
 
 /// The clock stands still until nothing is left to do, so what lies in the socket is found before the session's end.

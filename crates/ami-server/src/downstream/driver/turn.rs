@@ -1,0 +1,245 @@
+//! One turn of a connection's task: everything is looked at once, and what came out of the inbox leaves in the same turn.
+//!
+//! No `select!`: the turns of the sessions are what fan-out costs beside the writes themselves, so nothing is made anew for
+//! each. A turn that leaves something undone says so, and is followed by another; else everything that can wake the task has been told to.
+//! Each source gets its share of each turn: a client that never stops sending cannot keep its own mail and timers waiting.
+
+use std::future::Future;
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll, ready};
+
+use ami_telemetry::CloseReason;
+use tokio::io::AsyncReadExt;
+use tokio::task::coop;
+use tokio::time::{Instant, Sleep};
+use tokio_util::sync::WaitForCancellationFuture;
+
+use super::{Driver, LAST_LOOK, MAIL_PER_TURN, READ_BYTES, reserve};
+use crate::inbox::Drained;
+
+/// What ends or hurries the task, and its one timer.
+pub(super) struct Signals<'p, 's> {
+    pub(super) stopping: Pin<&'p mut WaitForCancellationFuture<'s>>,
+    pub(super) draining: Pin<&'p mut WaitForCancellationFuture<'s>>,
+    /// Armed for the earliest moment that was ever needed, and moved only when it is too late or past.
+    pub(super) timer: Pin<&'p mut Sleep>,
+}
+
+impl Driver {
+    /// Turns until nothing is left to do; ready with the reason when the session is over.
+    pub(super) fn poll_turns(
+        &mut self,
+        cx: &mut Context<'_>,
+        signals: &mut Signals<'_, '_>,
+    ) -> Poll<CloseReason> {
+        loop {
+            self.carry_out();
+            if let Some(reason) = self.closing {
+                return Poll::Ready(reason);
+            }
+            // Other tasks run too, however much there is to do here.
+            ready!(coop::poll_proceed(cx)).made_progress();
+            if signals.stopping.as_mut().poll(cx).is_ready() {
+                return Poll::Ready(CloseReason::Drain);
+            }
+            if !self.turn(cx, signals) {
+                self.count_waiting();
+                return Poll::Pending;
+            }
+        }
+    }
+
+    /// True when another turn is due at once.
+    fn turn(&mut self, cx: &mut Context<'_>, signals: &mut Signals<'_, '_>) -> bool {
+        let mut again = false;
+        if !self.draining && signals.draining.as_mut().poll(cx).is_ready() {
+            self.draining = true;
+            self.session.refuse_new();
+            self.drain_at = Some(Instant::now() + LAST_LOOK);
+            again = true;
+        }
+        again |= self.poll_mail(cx);
+        self.carry_out();
+        if self.closing.is_some() {
+            return true;
+        }
+        again |= self.poll_check(cx);
+        again |= self.poll_place(cx);
+        again |= self.poll_write(cx);
+        again |= self.poll_read(cx);
+        again | self.poll_timer(cx, signals.timer.as_mut())
+    }
+
+    fn poll_mail(&mut self, cx: &Context<'_>) -> bool {
+        if self.mail.is_empty() && !self.outbound.is_full() {
+            return match self.inbox.poll_drain(cx, &mut self.mail) {
+                Poll::Ready(drained) => self.receive(drained),
+                Poll::Pending => false,
+            };
+        }
+        if let Poll::Ready(reason) = self.inbox.poll_ended(cx) {
+            self.closing = Some(reason);
+            return true;
+        }
+        // Once there is room, `poll_write` asks for another turn.
+        if self.outbound.is_full() {
+            return false;
+        }
+        self.take_mail();
+        true
+    }
+
+    fn receive(&mut self, drained: Drained) -> bool {
+        if let Some(reason) = drained.closed {
+            self.closing = Some(reason);
+            return true;
+        }
+        if drained.dropped > 0 {
+            self.journal.dropped(drained.dropped);
+            self.session.events_dropped(drained.dropped, &*self.world);
+        }
+        self.backlog.events += drained.event_bytes;
+        self.backlog.replies += drained.reply_bytes;
+        self.mail = drained.mail;
+        self.take_mail();
+        drained.more || !self.mail.is_empty()
+    }
+
+    fn take_mail(&mut self) {
+        let now = Instant::now().into_std();
+        for _ in 0..MAIL_PER_TURN {
+            let Some(mail) = self.mail.pop_front() else {
+                break;
+            };
+            self.backlog.leaves(&mail);
+            self.session.mail(mail, &*self.world, now);
+        }
+        self.feed();
+    }
+
+    fn poll_check(&mut self, cx: &mut Context<'_>) -> bool {
+        let Some(check) = &mut self.check else {
+            return false;
+        };
+        let Poll::Ready(is_right) = check.as_mut().poll(cx) else {
+            return false;
+        };
+        self.check = None;
+        let now = Instant::now().into_std();
+        self.session.verified(is_right, &*self.world, now);
+        self.feed();
+        true
+    }
+
+    /// Waits for a place in the queue of a node that had none.
+    fn poll_place(&mut self, cx: &mut Context<'_>) -> bool {
+        let Some((node, _)) = self.unsent.front() else {
+            return false;
+        };
+        let place = self
+            .place
+            .get_or_insert_with(|| Box::pin(reserve(std::sync::Arc::clone(&self.world), *node)));
+        let Poll::Ready(place) = place.as_mut().poll(cx) else {
+            return false;
+        };
+        self.place = None;
+        self.send_one(place);
+        true
+    }
+
+    fn poll_write(&mut self, cx: &mut Context<'_>) -> bool {
+        if self.outbound.is_empty() {
+            return false;
+        }
+        let was_full = self.outbound.is_full();
+        match self.outbound.poll_write(&mut self.transport, cx) {
+            Poll::Ready(Ok(written)) => {
+                self.journal.wrote(written);
+                was_full || !self.outbound.is_empty()
+            }
+            Poll::Ready(Err(error)) => {
+                self.journal.io_failed(&error);
+                self.closing = Some(CloseReason::IoError);
+                true
+            }
+            Poll::Pending => false,
+        }
+    }
+
+    /// Reads while the session may take more.
+    fn poll_read(&mut self, cx: &mut Context<'_>) -> bool {
+        // The last look finds nothing, or something; it does not wait.
+        let looked = std::mem::take(&mut self.last_look);
+        let found = self.read_some(cx);
+        if looked {
+            self.session.drain(&*self.world, Instant::now().into_std());
+        }
+        found || looked
+    }
+
+    fn read_some(&mut self, cx: &mut Context<'_>) -> bool {
+        if self.eof || !self.session.wants_input() || !self.unsent.is_empty() {
+            return false;
+        }
+        if self.input.capacity() - self.input.len() < READ_BYTES / 4 {
+            self.input.reserve(READ_BYTES);
+        }
+        let read = pin!(self.transport.read_buf(&mut self.input)).poll(cx);
+        match read {
+            Poll::Ready(Ok(0)) => {
+                self.eof = true;
+                self.feed();
+            }
+            Poll::Ready(Ok(count)) => {
+                self.journal.read(count);
+                self.feed();
+            }
+            Poll::Ready(Err(error)) => {
+                self.journal.io_failed(&error);
+                self.closing = Some(CloseReason::IoError);
+            }
+            Poll::Pending => return false,
+        }
+        true
+    }
+
+    fn poll_timer(&mut self, cx: &mut Context<'_>, mut timer: Pin<&mut Sleep>) -> bool {
+        let Some(at) = self.wake_at() else {
+            return false;
+        };
+        if at < timer.deadline() || timer.is_elapsed() {
+            timer.as_mut().reset(at);
+        }
+        if timer.poll(cx).is_pending() {
+            return false;
+        }
+        if at <= Instant::now() {
+            self.on_time();
+        }
+        true
+    }
+
+    fn wake_at(&self) -> Option<Instant> {
+        let machine = self.session.poll_timeout().map(Instant::from_std);
+        let overdue = self.outbound.overdue_at(self.event_age);
+        [machine, overdue, self.drain_at]
+            .into_iter()
+            .flatten()
+            .min()
+    }
+
+    fn on_time(&mut self) {
+        let now = Instant::now();
+        if self
+            .outbound
+            .overdue_at(self.event_age)
+            .is_some_and(|at| at <= now)
+        {
+            self.closing = Some(CloseReason::EventAge);
+            return;
+        }
+        self.session.handle_timeout(&*self.world, now.into_std());
+        self.last_look |= self.drain_at.take_if(|at| *at <= now).is_some();
+        self.feed();
+    }
+}
