@@ -44,6 +44,7 @@ mod scope;
 mod scratch;
 mod security;
 mod session_actions;
+mod sharing;
 mod slow_consumer;
 mod tidy;
 mod tls;

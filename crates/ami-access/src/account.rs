@@ -60,6 +60,10 @@ pub enum OnNodeLoss {
 
 /// A section of manager.conf.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is an option of the file that is yes or no"
+)]
 pub struct Account {
     /// The section's name.
     pub name: AccountName,
@@ -95,6 +99,8 @@ pub struct Account {
     pub on_node_loss: Option<OnNodeLoss>,
     /// The form in which it gets the output of Command; `None`: what the listener says.
     pub command_output: Option<CommandOutput>,
+    /// Whether its questions are put together with the same ones of others; `true` by default.
+    pub coalesce: bool,
     /// `NAME=value`, set on the channels of each Originate, in file order.
     pub setvars: Vec<String>,
     /// Whether a second session of this account may log in.

@@ -82,6 +82,8 @@ pub struct Authorized<T> {
     spec: Option<&'static ActionSpec>,
     scope: Option<Arc<ChannelScope>>,
     answer: Answer,
+    may_coalesce: bool,
+    asks_for_variables: bool,
 }
 
 impl<T> Authorized<T> {
@@ -138,6 +140,17 @@ impl<T> Authorized<T> {
             .filter(|_| self.answer == Answer::OwnItems)
     }
 
+    /// Whether the account lets its questions be put together with those of others.
+    pub fn may_coalesce(&self) -> bool {
+        self.may_coalesce
+    }
+
+    /// Whether it is a read whose answer is the same for everybody who sends the same headers. What asks for variables may call
+    /// functions of the dialplan, which may do anything.
+    pub fn is_shareable(&self) -> bool {
+        self.spec.is_some_and(|spec| spec.shareable) && !self.asks_for_variables
+    }
+
     /// Its row of the built-in table; `None` for what only a node knows.
     pub fn spec(&self) -> Option<&'static ActionSpec> {
         self.spec
@@ -164,7 +177,12 @@ pub fn authorize(
             answer,
         }) => {
             let run = cost::Run::of(&action, spec);
+            let asks_for_variables = ["Variables", "AllVariables"]
+                .iter()
+                .any(|name| action.header(name).is_some());
             Ok(Authorized {
+                asks_for_variables,
+                may_coalesce: principal.account().coalesce,
                 action,
                 classes,
                 cost: run.cost,

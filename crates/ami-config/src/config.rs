@@ -3,6 +3,7 @@
 //! A [`Config`] only comes from [`load`](crate::load) or [`Config::from_toml`], so every value in it keeps the ranges stated
 //! here. Each section's `Default` is what applies when the key is not given.
 
+mod coalesce;
 mod fingerprint;
 mod node;
 mod route;
@@ -14,6 +15,7 @@ use std::time::Duration;
 use ami_access::OnNodeLoss;
 use ami_proto::{AmiVersion, CommandOutput};
 
+pub use coalesce::Coalesce;
 pub use fingerprint::{Fingerprint, NoFingerprint};
 pub use node::{Auth, Backoff, Keepalive, Lanes, Node, NodeTls};
 pub use route::{Policy, Route};
@@ -33,6 +35,8 @@ pub struct Config {
     pub outbound: Outbound,
     /// `[labels]`
     pub labels: Labels,
+    /// `[coalesce]`
+    pub coalesce: Coalesce,
     /// Every `[[listener]]`, at least one; names and addresses are distinct.
     pub listeners: Vec<Listener>,
     /// Every `[[node]]`, at least one; names are distinct, ASCII case aside.

@@ -19,8 +19,8 @@ mod raw;
 mod validate;
 
 pub use config::{
-    Admin, Auth, Backoff, Config, Fingerprint, Keepalive, Labels, Lanes, Limits, Listener,
-    ListenerTls, Log, LogFormat, Node, NodeTls, Outbound, Policy, Route, Server,
+    Admin, Auth, Backoff, Coalesce, Config, Fingerprint, Keepalive, Labels, Lanes, Limits,
+    Listener, ListenerTls, Log, LogFormat, Node, NodeTls, Outbound, Policy, Route, Server,
 };
 pub use error::{ConfigErrors, Place, Problem};
 pub use load::{load, load_from};

@@ -4,7 +4,7 @@
 
 use crate::key::KeyPath;
 
-const PLANNED: [&str; 9] = [
+const PLANNED: [&str; 8] = [
     "server.state_dir",
     "server.drain_spread",
     "admin.socket",
@@ -12,7 +12,6 @@ const PLANNED: [&str; 9] = [
     "log.audit_file",
     "outbound.flush",
     "listener.flush",
-    "coalesce",
     "rate",
 ];
 

@@ -22,6 +22,7 @@ pub(crate) struct Document {
     pub(crate) limits: Limits,
     pub(crate) outbound: Outbound,
     pub(crate) labels: Labels,
+    pub(crate) coalesce: Coalesce,
     pub(crate) listener: Vec<Listener>,
     pub(crate) node: Vec<Node>,
     pub(crate) route: Vec<Route>,
@@ -85,6 +86,16 @@ pub(crate) struct Outbound {
 pub(crate) struct Labels {
     pub(crate) event: Option<String>,
     pub(crate) select: Option<Words>,
+}
+
+/// `[coalesce]`
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Coalesce {
+    pub(crate) enabled: Option<Flag>,
+    #[serde(with = "humantime_serde")]
+    pub(crate) window: Option<Duration>,
+    pub(crate) commands: Option<Words>,
 }
 
 /// One `[[listener]]`

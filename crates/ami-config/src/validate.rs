@@ -1,6 +1,7 @@
 //! From the typed text to a [`Config`]: defaults, ranges, and what must hold between keys.
 
 mod address;
+mod coalesce;
 mod listener;
 mod node;
 mod route;
@@ -22,6 +23,7 @@ pub(crate) fn config(raw: raw::Document, check: &mut Check<'_>) -> Option<Config
     let limits = limits(&raw.limits, check);
     let outbound = outbound(&raw.outbound, check);
     let labels = labels(raw.labels, check);
+    let coalesce = coalesce::coalesce(raw.coalesce, check);
     let nodes = node::nodes(raw.node, check);
     let listeners = listener::listeners(raw.listener, &nodes, check);
     let routes = route::routes(raw.route, &nodes, check);
@@ -36,6 +38,7 @@ pub(crate) fn config(raw: raw::Document, check: &mut Check<'_>) -> Option<Config
         limits,
         outbound,
         labels,
+        coalesce,
         listeners: listeners?,
         nodes: nodes?,
         routes: routes?,

@@ -1,7 +1,8 @@
 //! The upstream side: all that amiplex knows and does about one node.
 //!
 //! [`Node`] is the machine; one task owns it. Its parts, in the order in which an action meets them:
-//! [`queue`] (its session's fair turn), [`dispatch`] (which lane), [`pending`] (registered, then written), [`reply`] (what a
+//! [`queue`] (its session's fair turn, [`rounds`] of what several ask alike by [`sharing`]), [`dispatch`] (which lane), [`writing`]
+//! (registered in [`pending`], then written), [`reply`] (what a
 //! frame means for it, [`own_items`] for accounts with `channels`), [`async_ids`] (what outlives the answer). [`lane`] and
 //! [`login`] are one connection's life; [`ending`] is the machine's own end; [`keepalive`], [`inquiry`], [`survey`] and [`timers`] are what amiplex does on its own
 //! account.
@@ -21,13 +22,17 @@ mod own_items;
 mod pending;
 mod queue;
 mod reply;
+mod rounds;
 mod settings;
+mod sharing;
 mod submission;
 mod survey;
 mod timers;
+mod writing;
 
 pub use effect::{ActionEnd, NodeEffect, NodeFigures, NodeNote};
 pub use lane::{LaneLoss, LaneRole};
 pub use node::Node;
 pub use settings::NodeSettings;
+pub use sharing::Coalesce;
 pub use submission::Submission;

@@ -16,8 +16,12 @@ mod irregular;
 mod overdue;
 #[path = "support/rig.rs"]
 mod rig;
+#[path = "node/sharing.rs"]
+mod sharing;
 #[path = "node/survey.rs"]
 mod survey;
+#[path = "node/turns.rs"]
+mod turns;
 #[path = "node/versions.rs"]
 mod versions;
 

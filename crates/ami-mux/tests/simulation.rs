@@ -35,8 +35,8 @@ use std::time::{Duration, Instant};
 use ami_access::manager_conf::MemoryFiles;
 use ami_access::{OnNodeLoss, Secret, load_from};
 use ami_mux::{
-    Directory, DirectoryEntry, LaneId, LaneLoss, Mail, Node, NodeEffect, NodeId, NodeSettings,
-    Session, SessionEffect, SessionId, SessionSettings, SessionStart,
+    Coalesce, Directory, DirectoryEntry, LaneId, LaneLoss, Mail, Node, NodeEffect, NodeId,
+    NodeSettings, Session, SessionEffect, SessionId, SessionSettings, SessionStart,
 };
 use asterisk::Asterisk;
 use client::{Asked, Client, Outcome};
@@ -69,6 +69,7 @@ struct Simulation {
     nodes: Vec<NodeSim>,
     clients: Vec<Client>,
     next_token: u64,
+    epoch: Instant,
     faults: bool,
 }
 
@@ -95,7 +96,7 @@ impl Simulation {
         };
         let node_sims = (0..nodes).map(|index| NodeSim {
             machine: Node::new(settings(index), 0xfeed + u32::try_from(index).unwrap(), now),
-            asterisk: Asterisk::new(),
+            asterisk: Asterisk::new(now),
             opening: BTreeMap::new(),
             open: BTreeSet::new(),
             buffers: BTreeMap::new(),
@@ -107,6 +108,7 @@ impl Simulation {
             nodes: node_sims.collect(),
             clients: Vec::new(),
             next_token: 0,
+            epoch: now,
             faults,
         };
         // Let the nodes come up before clients connect, so that views are stable.
@@ -307,7 +309,11 @@ impl Simulation {
             number => Some(number.to_string()),
         };
         let token = format!("t{}/{}", self.next_token, id.as_deref().unwrap_or_default());
-        let (kind, body) = match self.rng.u8(0..12) {
+        let kind = self.rng.u8(0..14);
+        if kind >= 12 {
+            return self.poll(index, id);
+        }
+        let (kind, body) = match kind {
             0..4 => ("getvar", "Action: Getvar\r\nVariable: X\r\n"),
             4..6 => (
                 "queueadd",
@@ -336,6 +342,23 @@ impl Simulation {
         let client = &mut self.clients[index];
         client.to_session.extend_from_slice(message.as_bytes());
         client.asked.push_back(Asked { id, token, kind });
+    }
+
+    /// Asks what others ask too: nothing in it is the client's own but the id.
+    fn poll(&mut self, index: usize, id: Option<String>) {
+        let token = self.now.duration_since(self.epoch).as_micros().to_string();
+        let id_line = id
+            .as_ref()
+            .map(|id| format!("ActionID: {id}\r\n"))
+            .unwrap_or_default();
+        let message = format!("Action: QueueSummary\r\n{id_line}\r\n");
+        let client = &mut self.clients[index];
+        client.to_session.extend_from_slice(message.as_bytes());
+        client.asked.push_back(Asked {
+            id,
+            token,
+            kind: "poll",
+        });
     }
 
     fn maybe_fault(&mut self) {
@@ -407,7 +430,7 @@ impl Simulation {
                 .collect();
             assert!(open.is_empty(), "never answered: {open:?}");
             for (token, kind, outcome) in &client.answered {
-                let local = matches!(*kind, "ping" | "login");
+                let local = matches!(*kind, "ping" | "login" | "poll");
                 match outcome {
                     Outcome::Success => assert!(
                         local || executed.contains_key(token),
@@ -440,6 +463,10 @@ fn settings(index: usize) -> NodeSettings {
         keepalive_interval: Duration::from_secs(1),
         keepalive_deadline: Duration::from_millis(700),
         action_deadline: DEADLINE,
+        coalesce: Coalesce {
+            window: Duration::from_millis(20) * u32::from(index == 1),
+            ..Coalesce::default()
+        },
     }
 }
 
@@ -479,6 +506,7 @@ fn every_action_is_answered_once_while_nodes_freeze_and_die() {
 
 #[test]
 fn without_faults_every_action_succeeds() {
+    let (mut asked, mut worked) = (0, 0);
     for seed in seeds(10) {
         let mut simulation = Simulation::new(seed, 2, 6, false);
         simulation.run();
@@ -490,5 +518,11 @@ fn without_faults_every_action_succeeds() {
                 .collect();
             assert!(failed.is_empty(), "seed {seed}: {failed:?}");
         }
+        let clients = simulation.clients.iter();
+        let answered = clients.flat_map(|client| &client.answered);
+        asked += answered.filter(|(_, kind, _)| *kind == "poll").count();
+        let nodes = simulation.nodes.iter();
+        worked += nodes.map(|node| node.asterisk.polls).sum::<usize>();
     }
+    assert!(worked < asked, "nothing was shared");
 }

@@ -13,7 +13,8 @@ use std::time::Duration;
 use ami_access::Accounts;
 use ami_config::{Auth, Config};
 use ami_mux::{
-    Directory, DirectoryEntry, NodeId, NodeSettings, RouteRule, SessionSettings, SharedObjects,
+    Coalesce, Directory, DirectoryEntry, NodeId, NodeSettings, RouteRule, SessionSettings,
+    SharedObjects,
 };
 use ami_telemetry::{ListenerMeters, Meters, NodeMeters};
 use arc_swap::ArcSwap;
@@ -396,6 +397,11 @@ fn node_settings(
         keepalive_interval: node.keepalive.interval,
         keepalive_deadline: node.keepalive.deadline,
         action_deadline: config.limits.action_deadline,
+        coalesce: Coalesce {
+            enabled: config.coalesce.enabled,
+            window: config.coalesce.window,
+            commands: config.coalesce.commands.clone().into(),
+        },
     }
 }
 

@@ -137,6 +137,7 @@ impl<'a> AccountsBuilder<'a> {
             nodes: NodeScope::All,
             default_node: None,
             strict: false,
+            coalesce: true,
             limits: Limits::default(),
             resync: None,
             label: None,

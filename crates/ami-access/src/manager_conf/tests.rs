@@ -143,7 +143,6 @@ fn what_has_no_effect_is_noticed() {
     let rows = [
         "rate = 5",
         "flush = 5ms",
-        "coalesce = yes",
         "admin = yes",
         "writetimeout = 100",
         "whatever = 1",

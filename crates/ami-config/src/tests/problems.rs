@@ -62,6 +62,14 @@ fn values_out_of_range() {
             "log.format: \"xml\" is not known, expected \"text\" or \"json\"",
         ),
         (
+            "[coalesce]\nwindow = \"2s\"",
+            "coalesce.window: must be at most 1s",
+        ),
+        (
+            "[coalesce]\ncommands = [\"a\", \"\"]",
+            "coalesce.commands[1]: must not be empty",
+        ),
+        (
             "[labels]\nselect = []",
             "labels.select: must name at least one header",
         ),
@@ -154,14 +162,13 @@ fn an_unknown_key_is_named_with_its_line_and_the_known_ones() {
 
 #[test]
 fn a_key_of_a_later_version_says_so() {
-    let planned = "[server]\nstate_dir = \"/x\"\n[outbound]\nflush = \"0ms\"\n[rate]\n[coalesce]\n";
+    let planned = "[server]\nstate_dir = \"/x\"\n[outbound]\nflush = \"0ms\"\n[rate]\n";
     assert_report(
         &with(planned),
         &[
             "configuration:10: server.state_dir: not supported by this version",
             "configuration:12: outbound.flush: not supported by this version",
             "configuration:13: rate: not supported by this version",
-            "configuration:14: coalesce: not supported by this version",
         ],
     );
     let listener = LEAST.replace("bind =", "flush = \"0ms\"\nbind =");

@@ -6,22 +6,12 @@
 
 use std::time::Instant;
 
-use ami_access::{Cost, ListForm};
-use ami_proto::encode::error;
-use ami_proto::rewrite::upstream_action;
-use ami_proto::{EchoedIds, EncodeError, Slices, WireActionId};
+use ami_access::Cost;
 
-use super::async_ids::Original;
-use super::effect::NodeEffect;
 use super::lane::{Lane, LaneRole};
 use super::node::Node;
-use super::own_items::OwnItems;
-use super::pending::{Awaiting, Client, Owner, Pending, PendingKey};
-use super::settings::NodeSettings;
-use super::submission::Submission;
+use super::queue::Ready;
 use crate::ids::{LaneId, SessionId};
-use crate::mail::{Mail, PartKind};
-use crate::outcome::{Cause, Failure, Outcome};
 
 impl<R: Clone> Node<R> {
     /// Writes whatever has its turn and a lane.
@@ -29,12 +19,20 @@ impl<R: Clone> Node<R> {
         if self.queue.len() == 0 || !self.status.is_up() {
             return;
         }
+        if let Some(at) = self.queue.ripen(now) {
+            self.arm(at);
+        }
         if self.queue.rotation_len(Cost::Slow) == 0 {
             self.reserved = None;
         }
+        let kept_for_slow = self.reserved;
         self.dispatch_quick(now);
         self.dispatch_alone(Cost::Slow, now);
         self.reserve_for_slow();
+        if kept_for_slow.is_some() && self.reserved.is_none() {
+            // The slow one could not be written after all: its lane is for those who made room for it.
+            self.dispatch_quick(now);
+        }
         self.dispatch_alone(Cost::Blocking, now);
     }
 
@@ -45,14 +43,14 @@ impl<R: Clone> Node<R> {
             let mut written = false;
             for id in &ids {
                 if let Some(session) = self.next_bound(*id, now) {
-                    self.write_front(session, *id, now);
+                    self.write_front(Ready::alone(session), *id, now);
                     written = true;
                 }
             }
             if let Some(lane) = self.roomiest_lane(now)
-                && let Some(session) = self.queue.next_in_rotation(Cost::Quick)
+                && let Some(ready) = self.queue.next_in_rotation(Cost::Quick)
             {
-                self.write_front(session, lane, now);
+                self.write_front(ready, lane, now);
                 written = true;
             }
             if !written {
@@ -108,10 +106,10 @@ impl<R: Clone> Node<R> {
             let Some(lane) = self.lane_for_itself(role) else {
                 break;
             };
-            let Some(session) = self.queue.next_in_rotation(cost) else {
+            let Some(ready) = self.queue.next_in_rotation(cost) else {
                 break;
             };
-            self.write_front(session, lane, now);
+            self.write_front(ready, lane, now);
         }
         let waiting = self.queue.rotation_len(cost);
         if waiting > 0 {
@@ -209,207 +207,5 @@ impl<R: Clone> Node<R> {
         for _ in have..self.settings.lanes_min {
             self.open_lane(LaneRole::Action, self.action_attempt, now);
         }
-    }
-
-    /// Registers the session's front action and queues its bytes on `lane`.
-    fn write_front(&mut self, session: SessionId, lane: LaneId, now: Instant) {
-        let Some(submission) = self.queue.take(session, lane) else {
-            return;
-        };
-        if async_event(&submission).is_some() && self.async_ids.len() >= NodeSettings::ASYNC_MAX {
-            let failure = Failure {
-                outcome: Outcome::NotSent,
-                cause: Cause::TooManyPending,
-            };
-            self.refuse(submission, failure);
-            self.queue.finished(session);
-        } else {
-            self.write(submission, lane, now);
-        }
-        // What could not be written holds no lane: its session may be in the rotation again.
-        if self.queue.is_bound(session, lane)
-            && let Some(lane) = self.lanes.get_mut(&lane)
-        {
-            lane.bind(session);
-        }
-    }
-
-    fn write(&mut self, submission: Submission<R>, id: LaneId, now: Instant) {
-        // An asynchronous Originate is answered at once: its own time is that of its event.
-        let own_time = submission
-            .action
-            .own_time()
-            .filter(|_| !submission.action.is_async_originate())
-            .map_or(self.settings.action_deadline, |own| {
-                (own + NodeSettings::OWN_TIME_MARGIN).max(self.settings.action_deadline)
-            });
-        let list = submission.action.list();
-        let client = Client {
-            reply_to: submission.reply_to.clone(),
-            session: submission.session,
-            seq: submission.seq,
-            action_id: submission.action.action().action_id(),
-            label: submission.label.clone(),
-            own_items: OwnItems::of(&submission.action, now),
-            command_output: submission.command_output,
-            table_name: submission.action.spec().map(|spec| spec.name),
-            action_name: submission
-                .action
-                .action()
-                .name()
-                .map(ToString::to_string)
-                .unwrap_or_default()
-                .into(),
-        };
-        let starts_at = self.lanes.get(&id).map_or(0, Lane::position);
-        let key = self.pending.insert(Pending {
-            lane: id,
-            owner: Owner::Client(client),
-            awaiting: Awaiting::Response,
-            list,
-            starts_at,
-            written: now,
-            deadline: now + own_time,
-            noted: false,
-            expired: false,
-            by_order: matches!(list, ListForm::Irregular(form) if form.is_uncorrelatable()),
-        });
-        match self.encode(&submission, key) {
-            Ok(bytes) => self.queue_on_lane(submission, key, id, bytes, now),
-            Err(problem) => self.unencodable(submission, key, &problem),
-        }
-    }
-
-    fn encode(
-        &mut self,
-        submission: &Submission<R>,
-        key: PendingKey,
-    ) -> Result<Slices, EncodeError> {
-        let strip = stripped(submission);
-        let action = submission.action.action();
-        let setvars: Vec<(&str, &[u8])> = submission
-            .variables
-            .iter()
-            .map(|value| ("Variable", value.as_bytes()))
-            .collect();
-        let wire: WireActionId = self.pending.wire_id(key);
-        match upstream_action(action, Some(&wire), &strip, &setvars) {
-            // 128 headers of the client leave no room for ours: the lane is its own, and order tells. Not so where the
-            // client's own id has no room beside the account's variables: the answer could not carry it.
-            Err(EncodeError::TooManyLines) if action.action_id().is_none() => {
-                let bytes = upstream_action(action, None, &strip, &setvars)?;
-                if let Some(pending) = self.pending.entry_mut(key) {
-                    pending.by_order = true;
-                }
-                Ok(bytes)
-            }
-            other => other,
-        }
-    }
-
-    fn queue_on_lane(
-        &mut self,
-        submission: Submission<R>,
-        key: PendingKey,
-        id: LaneId,
-        bytes: Slices,
-        now: Instant,
-    ) {
-        let list = matches!(submission.action.list(), ListForm::List { .. });
-        if let Some((original, expires)) = self.async_original(&submission, now) {
-            let asked_by = submission.action.scope().cloned();
-            self.async_ids.insert(key, original, asked_by, expires);
-            self.arm(expires);
-        }
-        self.effects.push_back(NodeEffect::Deliver(
-            submission.reply_to,
-            Mail::Written {
-                node: self.settings.id,
-                seq: submission.seq,
-                list,
-            },
-        ));
-        if let Some(pending) = self.pending.entry(key) {
-            let deadline = pending.deadline;
-            self.arm(deadline);
-        }
-        if let Some(lane) = self.lanes.get_mut(&id) {
-            if lane.written.is_empty() {
-                lane.head_since = now;
-            }
-            lane.exclusive = submission.cost != Cost::Quick;
-            lane.last_used = now;
-            lane.written.push_back(key);
-            lane.queue_bytes(bytes);
-        }
-    }
-
-    /// A lone CR is data to Asterisk's reader, but a line end to others who may see it: it never goes up. Nor does what
-    /// is too long for Asterisk with the account's variables.
-    fn unencodable(&mut self, submission: Submission<R>, key: PendingKey, problem: &EncodeError) {
-        if let Some(pending) = self.pending.remove(key) {
-            self.release_turn(&pending);
-        }
-        let action_id = submission.action.action().action_id();
-        let message = if *problem == EncodeError::TooManyLines {
-            "Too many lines in message or allocation failure".to_owned()
-        } else {
-            format!("Failed to parse message: {problem}")
-        };
-        let bytes = error(action_id.as_ref(), message);
-        self.effects.push_back(NodeEffect::Deliver(
-            submission.reply_to,
-            Mail::Reply {
-                node: self.settings.id,
-                seq: submission.seq,
-                bytes: smallvec::smallvec![bytes],
-                last: true,
-                kind: PartKind::Response { success: false },
-            },
-        ));
-    }
-
-    fn async_original(
-        &self,
-        submission: &Submission<R>,
-        now: Instant,
-    ) -> Option<(Original, Instant)> {
-        let event = async_event(submission)?;
-        let action = submission.action.action();
-        let original = if event == "UserEvent" {
-            Original::Echo(EchoedIds::with_stripped(action, &stripped(submission)))
-        } else {
-            Original::ActionId {
-                event,
-                id: action.action_id(),
-            }
-        };
-        let own = submission
-            .action
-            .own_time()
-            .unwrap_or(NodeSettings::ORIGINATE_TIMEOUT);
-        Some((original, now + own + NodeSettings::ASYNC_MARGIN))
-    }
-}
-
-/// Headers that are not the node's business.
-fn stripped<R>(submission: &Submission<R>) -> Vec<&str> {
-    let mut strip: Vec<&str> = submission.strip.iter().map(String::as_str).collect();
-    strip.push("SuppressEvents");
-    strip
-}
-
-/// The broadcast event in which the node will repeat the action's ActionID, if any.
-fn async_event<R>(submission: &Submission<R>) -> Option<&'static str> {
-    if submission.action.is_async_originate() {
-        return Some("OriginateResponse");
-    }
-    let name = submission.action.action().name()?;
-    if name.is("UserEvent") {
-        Some("UserEvent")
-    } else if name.is("SIPqualifypeer") {
-        Some("SIPQualifyPeerDone")
-    } else {
-        None
     }
 }

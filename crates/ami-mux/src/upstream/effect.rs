@@ -73,6 +73,11 @@ pub enum NodeNote {
         /// The action's name.
         action: String,
     },
+    /// One action of the node answers so many clients.
+    Shared {
+        /// Two or more.
+        clients: usize,
+    },
     /// An action ended.
     Done {
         /// Its name, when the action table has it.

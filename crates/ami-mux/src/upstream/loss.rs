@@ -12,7 +12,7 @@ use super::effect::{ActionEnd, NodeEffect, NodeNote};
 use super::lane::{Lane, LaneRole};
 use super::node::Node;
 use super::own_items::OwnItems;
-use super::pending::{Awaiting, Client, Owner, Pending, PendingKey};
+use super::pending::{Asked, Awaiting, Client, Owner, Pending, PendingKey};
 use crate::directory::NodeState;
 use crate::ids::LaneId;
 use crate::mail::{Mail, PartKind};
@@ -114,42 +114,43 @@ impl<R: Clone> Node<R> {
         if failure.outcome == Outcome::NotSent {
             self.async_ids.forget(key);
         }
-        self.end_for_client(key, failure);
+        self.end_for_clients(key, failure);
         if let Some(pending) = self.pending.remove(key) {
             self.release_turn(&pending);
         }
     }
 
-    /// Tells the client that its action ended without its node, unless it was told before.
-    pub(super) fn end_for_client(&mut self, key: PendingKey, failure: Failure) {
+    /// Tells the clients that their action ended without its node, unless they were told before.
+    pub(super) fn end_for_clients(&mut self, key: PendingKey, failure: Failure) {
         let Some(pending) = self.pending.entry(key).filter(|pending| !pending.expired) else {
             return;
         };
-        let Owner::Client(client) = &pending.owner else {
+        let Owner::Clients(asked) = &pending.owner else {
             return;
         };
-        let bytes = end_bytes(pending, client, failure, &self.settings.name);
-        let mail = Mail::Reply {
-            node: self.settings.id,
-            seq: client.seq,
-            bytes: smallvec![bytes],
-            last: true,
-            kind: PartKind::Ended(failure),
-        };
-        let action = client.action_name.to_string();
-        let table_name = client.table_name;
         let end = match failure.outcome {
             Outcome::NotSent => ActionEnd::NotSent,
             Outcome::Unknown => ActionEnd::Unknown,
         };
-        self.effects
-            .push_back(NodeEffect::Deliver(client.reply_to.clone(), mail));
-        self.note(NodeNote::Done {
-            action: table_name,
-            end,
-            after: None,
-        });
+        for client in &asked.clients {
+            let bytes = end_bytes(pending, asked, client, failure, &self.settings.name);
+            let mail = Mail::Reply {
+                node: self.settings.id,
+                seq: client.seq,
+                bytes: smallvec![bytes],
+                last: true,
+                kind: PartKind::Ended(failure),
+            };
+            self.effects
+                .push_back(NodeEffect::Deliver(client.reply_to.clone(), mail));
+            self.effects.push_back(NodeEffect::Note(NodeNote::Done {
+                action: asked.table_name,
+                end,
+                after: None,
+            }));
+        }
         if failure.cause == Cause::Deadline {
+            let action = asked.action_name.to_string();
             self.note(NodeNote::DeadlinePassed { action });
         }
     }
@@ -165,17 +166,23 @@ fn complete_name(list: ListForm) -> Option<&'static str> {
 }
 
 /// What the client gets instead of its node's answer.
-fn end_bytes<R>(pending: &Pending<R>, client: &Client<R>, failure: Failure, node: &str) -> Bytes {
+fn end_bytes<R>(
+    pending: &Pending<R>,
+    asked: &Asked<R>,
+    client: &Client<R>,
+    failure: Failure,
+    node: &str,
+) -> Bytes {
     match pending.awaiting {
         Awaiting::Response | Awaiting::Blocks { .. } => {
             failure.response(node, client.action_id.as_ref())
         }
         Awaiting::ListItems { delivered } | Awaiting::ListTail { delivered } => {
-            let own_name = format!("{}Complete", client.action_name);
+            let own_name = format!("{}Complete", asked.action_name);
             let list = CancelledList {
                 complete: complete_name(pending.list).unwrap_or(&own_name),
                 action_id: client.action_id.as_ref(),
-                items: client.own_items.as_ref().map_or(delivered, OwnItems::given),
+                items: asked.own_items.as_ref().map_or(delivered, OwnItems::given),
                 label: client.label.as_deref(),
             };
             failure.cancelled_list(node, &list)

@@ -8,7 +8,6 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use ami_proto::Slices;
 use bytes::{Bytes, BytesMut};
 use smallvec::smallvec;
 
@@ -16,9 +15,10 @@ use super::async_ids::AsyncIds;
 use super::effect::{ActionEnd, NodeEffect, NodeFigures, NodeNote};
 use super::inquiry::Inquiry;
 use super::lane::{Lane, LaneLoss, LaneRole, Phase};
-use super::pending::{Client, Owner, Pending, PendingTable};
-use super::queue::{FairQueue, Unbound};
+use super::pending::{Owner, Pending, PendingTable, Turns};
+use super::queue::{FairQueue, Share, Unbound};
 use super::settings::NodeSettings;
+use super::sharing::ShareKey;
 use super::submission::Submission;
 use super::survey::Survey;
 use crate::directory::NodeStatus;
@@ -142,6 +142,10 @@ impl<R: Clone> Node<R> {
                     return false;
                 }
             }
+            // An item for a thousand clients is a thousand effects: they are carried out before more come.
+            if self.effects.len() >= NodeSettings::EFFECTS_MAX {
+                return true;
+            }
         }
         true
     }
@@ -177,7 +181,8 @@ impl<R: Clone> Node<R> {
         }
         self.arm(submission.deadline);
         let session = submission.session;
-        if let Some(lane) = self.queue.push(submission)
+        let share = self.share_of(&submission, now);
+        if let Some(lane) = self.queue.push(submission, share)
             && let Some(lane) = self.lanes.get_mut(&lane)
         {
             lane.bind(session);
@@ -288,18 +293,12 @@ impl<R: Clone> Node<R> {
         ));
     }
 
-    /// Gives a part of an answer to its client.
-    pub(super) fn answer(&mut self, client: &Client<R>, bytes: Slices, last: bool, kind: PartKind) {
-        self.effects.push_back(NodeEffect::Deliver(
-            client.reply_to.clone(),
-            Mail::Reply {
-                node: self.settings.id,
-                seq: client.seq,
-                bytes,
-                last,
-                kind,
-            },
-        ));
+    /// The question that the action asks, if others may ask it too.
+    fn share_of(&self, submission: &Submission<R>, now: Instant) -> Option<Share> {
+        let coalesce = &self.settings.coalesce;
+        let key = ShareKey::of(submission, coalesce)?;
+        let opens = (!coalesce.window.is_zero()).then(|| now + coalesce.window);
+        Some(Share { key, opens })
     }
 
     /// Closes a lane that misbehaved.
@@ -308,21 +307,24 @@ impl<R: Clone> Node<R> {
         self.remove_lane(lane, reason, now);
     }
 
-    /// One answer less is outstanding for the owner's session: its turn may move to another lane. An overdue action has
+    /// One answer less is outstanding for the owners' sessions: their turn may move to another lane. An overdue action has
     /// given it back at its deadline.
     pub(super) fn release_turn(&mut self, pending: &Pending<R>) {
-        if let Owner::Client(client) = &pending.owner
-            && !pending.expired
-        {
-            self.release_session(client.session);
+        if !pending.expired {
+            self.release(pending.turns());
         }
     }
 
-    pub(super) fn release_session(&mut self, session: SessionId) {
-        if self.queue.finished(session) == Unbound::Yes {
-            for lane in self.lanes.values_mut() {
-                lane.bound.retain(|bound| *bound != session);
+    pub(super) fn release(&mut self, turns: Turns) {
+        for session in turns.sessions {
+            if self.queue.finished(session) == Unbound::Yes {
+                for lane in self.lanes.values_mut() {
+                    lane.bound.retain(|bound| *bound != session);
+                }
             }
+        }
+        if let Some(question) = turns.question {
+            self.queue.round_ended(&question);
         }
     }
 }

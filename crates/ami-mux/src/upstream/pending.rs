@@ -9,7 +9,11 @@ use std::time::Instant;
 use ami_access::ListForm;
 use ami_proto::{ClientActionId, CommandOutput, WireActionId};
 
+use smallvec::SmallVec;
+
 use super::own_items::OwnItems;
+use super::sharing::ShareKey;
+use super::submission::Submission;
 use crate::ids::{ActionSeq, LaneId, SessionId};
 
 /// Index of a slot together with the generation that makes it unique.
@@ -22,13 +26,27 @@ pub(super) struct PendingKey {
 /// Whose action it is.
 #[derive(Debug)]
 pub(super) enum Owner<R> {
-    /// A client's.
-    Client(Client<R>),
+    /// That of one client, or of several that ask the same.
+    Clients(Asked<R>),
     /// amiplex's own.
     Internal(Internal),
 }
 
-/// What is kept of a client's action while the node works on it.
+/// What is kept of clients' action while the node works on it.
+#[derive(Debug)]
+pub(super) struct Asked<R> {
+    /// Who gets the answer; at least one.
+    pub(super) clients: SmallVec<[Client<R>; 1]>,
+    /// Of accounts with `channels`: what they get of a list.
+    pub(super) own_items: Option<OwnItems>,
+    pub(super) action_name: Box<str>,
+    /// Its name as the action table spells it, if it is there.
+    pub(super) table_name: Option<&'static str>,
+    /// The question, where others wait for its next round.
+    pub(super) question: Option<ShareKey>,
+}
+
+/// One who gets the answer.
 #[derive(Debug)]
 pub(super) struct Client<R> {
     pub(super) reply_to: R,
@@ -37,13 +55,22 @@ pub(super) struct Client<R> {
     pub(super) action_id: Option<ClientActionId>,
     /// Name of the label header for list items, on sessions of several nodes.
     pub(super) label: Option<std::sync::Arc<str>>,
-    /// Of an account with `channels`: what it gets of a list.
-    pub(super) own_items: Option<OwnItems>,
     /// The form of a Command's answer.
     pub(super) command_output: CommandOutput,
-    pub(super) action_name: Box<str>,
-    /// Its name as the action table spells it, if it is there.
-    pub(super) table_name: Option<&'static str>,
+}
+
+impl<R: Clone> Client<R> {
+    /// Of one who submits an action.
+    pub(super) fn of(submission: &Submission<R>) -> Self {
+        Self {
+            reply_to: submission.reply_to.clone(),
+            session: submission.session,
+            seq: submission.seq,
+            action_id: submission.action.action().action_id(),
+            label: submission.label.clone(),
+            command_output: submission.command_output,
+        }
+    }
 }
 
 /// The actions that amiplex runs on its own account.
@@ -96,6 +123,36 @@ pub(super) struct Pending<R> {
     pub(super) expired: bool,
     /// It went up without a wire id and owns its lane: answers are matched by order.
     pub(super) by_order: bool,
+}
+
+impl<R> Pending<R> {
+    /// Who gets its answer; nobody if it is amiplex's own.
+    pub(super) fn clients(&self) -> &[Client<R>] {
+        match &self.owner {
+            Owner::Clients(asked) => &asked.clients,
+            Owner::Internal(_) => &[],
+        }
+    }
+
+    /// What its end gives back: the turns of its clients' sessions, and the question of its round.
+    pub(super) fn turns(&self) -> Turns {
+        let question = match &self.owner {
+            Owner::Clients(asked) => asked.question.clone(),
+            Owner::Internal(_) => None,
+        };
+        let sessions = self.clients().iter().map(|client| client.session);
+        Turns {
+            sessions: sessions.collect(),
+            question,
+        }
+    }
+}
+
+/// What an action keeps from others while it is under way.
+#[derive(Debug)]
+pub(super) struct Turns {
+    pub(super) sessions: SmallVec<[SessionId; 1]>,
+    pub(super) question: Option<ShareKey>,
 }
 
 /// Slots with generations.

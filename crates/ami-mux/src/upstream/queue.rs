@@ -1,7 +1,8 @@
 //! The fair turn: each session's unwritten actions in order, and the sessions in rotation.
 //!
-//! A session is in exactly one place: in the rotation of its front action's cost, or, while answers of it are
-//! outstanding on a lane, in that lane's `bound` list. Its next action may only follow on that lane, so order is kept.
+//! A session is in exactly one place: in the rotation of its front action's cost, among those who wait for the round of a question that
+//! others ask too, which has one place in the rotation for all of them, or, while answers of it are outstanding on a lane, in that
+//! lane's `bound` list. Its next action may only follow on that lane, so order is kept.
 //! Bounded by the sessions' own in-flight limits.
 
 use std::collections::{HashMap, VecDeque};
@@ -9,12 +10,55 @@ use std::time::Instant;
 
 use ami_access::Cost;
 
+use super::rounds::Rounds;
+use super::sharing::ShareKey;
 use super::submission::Submission;
 use crate::ids::{LaneId, SessionId};
 
+/// An action that waits, with what it shares with others.
+#[derive(Debug)]
+struct Waiting<R> {
+    submission: Submission<R>,
+    share: Option<Share>,
+}
+
+/// A question that others may ask as well.
+#[derive(Debug)]
+pub(super) struct Share {
+    pub(super) key: ShareKey,
+    /// Others are waited for until then.
+    pub(super) opens: Option<Instant>,
+}
+
+/// Whose turn it is.
+#[derive(Debug, PartialEq, Eq)]
+enum Party {
+    Session(SessionId),
+    /// All sessions that wait for the question's next round.
+    Round(ShareKey),
+}
+
+/// Sessions whose front actions are to be written as one.
+#[derive(Debug)]
+pub(super) struct Ready {
+    pub(super) sessions: VecDeque<SessionId>,
+    /// The question, unless the action is its session's alone.
+    pub(super) question: Option<ShareKey>,
+}
+
+impl Ready {
+    /// The session's own action, for it alone.
+    pub(super) fn alone(session: SessionId) -> Self {
+        Self {
+            sessions: VecDeque::from([session]),
+            question: None,
+        }
+    }
+}
+
 #[derive(Debug)]
 struct Turn<R> {
-    waiting: VecDeque<Submission<R>>,
+    waiting: VecDeque<Waiting<R>>,
     /// The lane on which the session has answers outstanding, and how many.
     lane: Option<(LaneId, usize)>,
 }
@@ -32,7 +76,8 @@ pub(super) enum Unbound {
 #[derive(Debug)]
 pub(super) struct FairQueue<R> {
     turns: HashMap<SessionId, Turn<R>>,
-    rotations: [VecDeque<SessionId>; 3],
+    rotations: [VecDeque<Party>; 3],
+    rounds: Rounds,
     waiting: usize,
 }
 
@@ -49,6 +94,7 @@ impl<R> FairQueue<R> {
         Self {
             turns: HashMap::new(),
             rotations: Default::default(),
+            rounds: Rounds::default(),
             waiting: 0,
         }
     }
@@ -59,48 +105,118 @@ impl<R> FairQueue<R> {
     }
 
     /// Queues an action. Answers the lane to whose bound list the session must be added, if any.
-    pub(super) fn push(&mut self, submission: Submission<R>) -> Option<LaneId> {
+    pub(super) fn push(
+        &mut self,
+        submission: Submission<R>,
+        share: Option<Share>,
+    ) -> Option<LaneId> {
         let session = submission.session;
-        let cost = submission.cost;
         self.waiting += 1;
         let turn = self.turns.entry(session).or_insert_with(|| Turn {
             waiting: VecDeque::new(),
             lane: None,
         });
-        turn.waiting.push_back(submission);
+        turn.waiting.push_back(Waiting { submission, share });
         if turn.waiting.len() > 1 {
             return None;
         }
         let lane = turn.lane.map(|(lane, _)| lane);
-        if lane.is_none()
-            && let Some(rotation) = self.rotations.get_mut(rotation_of(cost))
-        {
-            rotation.push_back(session);
+        if lane.is_none() {
+            self.place(session);
         }
         lane
     }
 
-    /// The sessions whose front action has `cost` and may take any lane.
+    /// Gives a session that may take any lane its place, by its front action.
+    fn place(&mut self, session: SessionId) {
+        let Some(front) = self
+            .turns
+            .get(&session)
+            .and_then(|turn| turn.waiting.front())
+        else {
+            return;
+        };
+        let cost = front.submission.cost;
+        let party = match &front.share {
+            None => Party::Session(session),
+            Some(share) if self.rounds.join(&share.key, session, share.opens) => {
+                Party::Round(share.key.clone())
+            }
+            Some(_) => return,
+        };
+        self.rotate(cost, party);
+    }
+
+    /// Takes a session out of its place. Its front action must still be there.
+    fn displace(&mut self, session: SessionId) {
+        let Some(turn) = self.turns.get(&session) else {
+            return;
+        };
+        let Some(front) = turn.waiting.front().filter(|_| turn.lane.is_none()) else {
+            return;
+        };
+        let party = match &front.share {
+            None => Party::Session(session),
+            Some(share) if self.rounds.leave(&share.key, session) => {
+                Party::Round(share.key.clone())
+            }
+            Some(_) => return,
+        };
+        if let Some(rotation) = self.rotations.get_mut(rotation_of(front.submission.cost)) {
+            rotation.retain(|waiting| *waiting != party);
+        }
+    }
+
+    fn rotate(&mut self, cost: Cost, party: Party) {
+        if let Some(rotation) = self.rotations.get_mut(rotation_of(cost)) {
+            rotation.push_back(party);
+        }
+    }
+
+    /// Questions whose window has closed get their place. Gives when the next one closes.
+    pub(super) fn ripen(&mut self, now: Instant) -> Option<Instant> {
+        let (ripe, next) = self.rounds.ripen(now);
+        for key in ripe {
+            self.rotate(key.cost(), Party::Round(key));
+        }
+        next
+    }
+
+    /// The question was answered, or its lane is gone: it may be asked again.
+    pub(super) fn round_ended(&mut self, key: &ShareKey) {
+        if self.rounds.end(key) {
+            self.rotate(key.cost(), Party::Round(key.clone()));
+        }
+    }
+
+    /// How many have their turn with an action of that cost and may take any lane.
     pub(super) fn rotation_len(&self, cost: Cost) -> usize {
         self.rotations
             .get(rotation_of(cost))
             .map_or(0, VecDeque::len)
     }
 
-    /// The next session in that rotation, taken out of it.
-    pub(super) fn next_in_rotation(&mut self, cost: Cost) -> Option<SessionId> {
-        self.rotations.get_mut(rotation_of(cost))?.pop_front()
+    /// The next in that rotation, taken out of it.
+    pub(super) fn next_in_rotation(&mut self, cost: Cost) -> Option<Ready> {
+        match self.rotations.get_mut(rotation_of(cost))?.pop_front()? {
+            Party::Session(session) => Some(Ready::alone(session)),
+            Party::Round(key) => Some(Ready {
+                sessions: self.rounds.begin(&key),
+                question: Some(key),
+            }),
+        }
     }
 
     /// The front action of `session` has this cost.
     pub(super) fn front_cost(&self, session: SessionId) -> Option<Cost> {
-        Some(self.turns.get(&session)?.waiting.front()?.cost)
+        let front = self.turns.get(&session)?.waiting.front()?;
+        Some(front.submission.cost)
     }
 
     /// Takes the front action of `session`, which will be written on `lane`.
     pub(super) fn take(&mut self, session: SessionId, lane: LaneId) -> Option<Submission<R>> {
         let turn = self.turns.get_mut(&session)?;
-        let submission = turn.waiting.pop_front()?;
+        let submission = turn.waiting.pop_front()?.submission;
         self.waiting -= 1;
         let outstanding = turn.lane.map_or(0, |(_, count)| count);
         turn.lane = Some((lane, outstanding + 1));
@@ -126,21 +242,17 @@ impl<R> FairQueue<R> {
             }
             Some(_) | None => turn.lane = None,
         }
-        match turn.waiting.front() {
-            Some(front) => {
-                if let Some(rotation) = self.rotations.get_mut(rotation_of(front.cost)) {
-                    rotation.push_back(session);
-                }
-            }
-            None => {
-                self.turns.remove(&session);
-            }
+        if turn.waiting.is_empty() {
+            self.turns.remove(&session);
+        } else {
+            self.place(session);
         }
         Unbound::Yes
     }
 
     /// Drops the unwritten actions of a session that left. They were never sent.
     pub(super) fn forget(&mut self, session: SessionId) {
+        self.displace(session);
         let Some(turn) = self.turns.get_mut(&session) else {
             return;
         };
@@ -148,9 +260,6 @@ impl<R> FairQueue<R> {
         turn.waiting.clear();
         if turn.lane.is_none() {
             self.turns.remove(&session);
-        }
-        for rotation in &mut self.rotations {
-            rotation.retain(|waiting| *waiting != session);
         }
     }
 
@@ -170,40 +279,38 @@ impl<R> FairQueue<R> {
         self.turns
             .values()
             .filter_map(|turn| turn.waiting.front())
-            .map(|front| front.deadline)
+            .map(|front| front.submission.deadline)
             .min()
     }
 
     fn take_where(&mut self, matches: impl Fn(&Submission<R>) -> bool) -> Vec<Submission<R>> {
+        let concerned: Vec<SessionId> = self
+            .turns
+            .iter()
+            .filter(|(_, turn)| turn.waiting.iter().any(|one| matches(&one.submission)))
+            .map(|(session, _)| *session)
+            .collect();
         let mut taken = Vec::new();
-        let mut rotate = Vec::new();
-        for (session, turn) in &mut self.turns {
-            let before = turn.waiting.len();
+        for session in concerned {
+            self.displace(session);
+            let Some(turn) = self.turns.get_mut(&session) else {
+                continue;
+            };
             let (out, keep): (VecDeque<_>, VecDeque<_>) = std::mem::take(&mut turn.waiting)
                 .into_iter()
-                .partition(|submission| matches(submission));
+                .partition(|one| matches(&one.submission));
             turn.waiting = keep;
-            taken.extend(out);
-            if before != turn.waiting.len() && turn.lane.is_none() {
-                rotate.push((*session, turn.waiting.front().map(|front| front.cost)));
+            taken.extend(out.into_iter().map(|one| one.submission));
+            if turn.lane.is_some() {
+                continue;
+            }
+            if turn.waiting.is_empty() {
+                self.turns.remove(&session);
+            } else {
+                self.place(session);
             }
         }
         self.waiting -= taken.len();
-        for (session, cost) in rotate {
-            for rotation in &mut self.rotations {
-                rotation.retain(|waiting| *waiting != session);
-            }
-            match cost {
-                Some(cost) => {
-                    if let Some(rotation) = self.rotations.get_mut(rotation_of(cost)) {
-                        rotation.push_back(session);
-                    }
-                }
-                None => {
-                    self.turns.remove(&session);
-                }
-            }
-        }
         // A map has no order: give the answers in the order in which the actions came.
         taken.sort_by_key(|submission| (submission.session, submission.seq));
         taken

@@ -4,6 +4,7 @@
 //! is its `EventList` header, or on old branches the Complete event that the table names; never a guess from a suffix.
 
 use std::borrow::Cow;
+use std::collections::VecDeque;
 use std::time::Instant;
 
 use ami_access::{Irregular, ListForm};
@@ -12,14 +13,14 @@ use ami_proto::rewrite::{join, label, restore_action_id};
 use ami_proto::{AmiVersion, Frame, FrameKind, ListMarker, Slices};
 use smallvec::smallvec;
 
-use super::effect::{ActionEnd, NodeNote};
+use super::effect::{ActionEnd, NodeEffect, NodeNote};
 use super::lane::LaneRole;
 use super::node::Node;
 use super::own_items::Shown;
-use super::pending::{Awaiting, Client, Internal, Owner, Pending, PendingKey};
+use super::pending::{Asked, Awaiting, Client, Internal, Owner, Pending, PendingKey};
 use super::settings::NodeSettings;
 use crate::ids::LaneId;
-use crate::mail::PartKind;
+use crate::mail::{Mail, PartKind};
 
 /// What a message does to its action.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -144,36 +145,39 @@ impl<R: Clone> Node<R> {
             self.on_surveyed(frame);
             return;
         }
-        if let Owner::Client(client) = &pending.owner {
-            let bytes = for_client(frame, client, &self.settings.name);
-            self.give(key, bytes, kind);
-        }
+        self.give(key, Some(frame), kind);
     }
 
-    /// The session hears that a list goes on of which it gets nothing.
+    /// The sessions hear that a list goes on of which they get nothing.
     fn say_it_goes_on(&mut self, key: PendingKey) {
         let is_awaited = |pending: &Pending<R>| !pending.expired;
         if self.pending.entry(key).is_some_and(is_awaited) {
-            self.give(key, Slices::new(), PartKind::Hidden);
+            self.give(key, None, PartKind::Hidden);
         }
     }
 
     /// Gives a part that is not the last.
-    fn give(&mut self, key: PendingKey, bytes: Slices, kind: PartKind) {
-        let Some(Owner::Client(client)) = self.pending.entry(key).map(|pending| &pending.owner)
-        else {
-            return;
-        };
-        let (reply_to, seq, node) = (client.reply_to.clone(), client.seq, self.settings.id);
-        let mail = crate::mail::Mail::Reply {
-            node,
-            seq,
-            bytes,
-            last: false,
-            kind,
-        };
-        self.effects
-            .push_back(super::NodeEffect::Deliver(reply_to, mail));
+    fn give(&mut self, key: PendingKey, frame: Option<&Frame>, kind: PartKind) {
+        if let Some(pending) = self.pending.entry(key) {
+            let part = AnswerPart {
+                frame,
+                kind,
+                last: false,
+            };
+            deliver(&mut self.effects, &self.settings, pending, part);
+        }
+    }
+
+    /// Gives the last part of an answer to whom it was not given in the node's stead.
+    pub(super) fn answer(&mut self, pending: &Pending<R>, frame: Option<&Frame>, kind: PartKind) {
+        if !pending.expired {
+            let part = AnswerPart {
+                frame,
+                kind,
+                last: true,
+            };
+            deliver(&mut self.effects, &self.settings, pending, part);
+        }
     }
 
     /// Notes how the action went, once.
@@ -181,13 +185,14 @@ impl<R: Clone> Node<R> {
         let Some(pending) = self.pending.entry_mut(key) else {
             return;
         };
-        let Owner::Client(client) = &pending.owner else {
+        let Owner::Clients(asked) = &pending.owner else {
             return;
         };
         if pending.noted || pending.expired {
             return;
         }
-        let action = client.table_name;
+        let action = asked.table_name;
+        let clients = asked.clients.len();
         let after = Some(now.saturating_duration_since(pending.written));
         pending.noted = true;
         let refused = frame.response() == Some(b"Error");
@@ -199,7 +204,9 @@ impl<R: Clone> Node<R> {
         } else {
             ActionEnd::Answered
         };
-        self.note(NodeNote::Done { action, end, after });
+        for _ in 0..clients {
+            self.note(NodeNote::Done { action, end, after });
+        }
     }
 
     fn finish(&mut self, key: PendingKey, frame: &Frame, kind: PartKind, now: Instant) {
@@ -209,13 +216,10 @@ impl<R: Clone> Node<R> {
         };
         self.off_lane(pending.lane, key, now);
         match &pending.owner {
-            Owner::Client(_) | Owner::Internal(_) if pending.expired => {
+            Owner::Clients(_) | Owner::Internal(_) if pending.expired => {
                 self.note(NodeNote::LateAnswer);
             }
-            Owner::Client(client) => {
-                let bytes = for_client(frame, client, &self.settings.name);
-                self.answer(client, bytes, true, kind);
-            }
+            Owner::Clients(_) => self.answer(&pending, Some(frame), kind),
             Owner::Internal(internal) => {
                 self.on_internal_answer(pending.lane, *internal, frame, now);
             }
@@ -275,11 +279,42 @@ fn shown<'f, R>(
     now: Instant,
 ) -> Shown<'f> {
     match owner {
-        Owner::Client(Client {
+        Owner::Clients(Asked {
             own_items: Some(own),
             ..
         }) => own.show(frame, kind, last, now),
-        Owner::Client(_) | Owner::Internal(_) => Shown::Part(Cow::Borrowed(frame)),
+        Owner::Clients(_) | Owner::Internal(_) => Shown::Part(Cow::Borrowed(frame)),
+    }
+}
+
+/// A part of an answer; without a message it only says that the answer goes on, or has ended.
+#[derive(Clone, Copy)]
+struct AnswerPart<'f> {
+    frame: Option<&'f Frame>,
+    kind: PartKind,
+    last: bool,
+}
+
+/// To each of those who asked, in its own form. The message itself is shared by all.
+fn deliver<R: Clone>(
+    effects: &mut VecDeque<NodeEffect<R>>,
+    settings: &NodeSettings,
+    pending: &Pending<R>,
+    part: AnswerPart<'_>,
+) {
+    let AnswerPart { frame, kind, last } = part;
+    for client in pending.clients() {
+        let bytes = frame.map_or_else(Slices::new, |frame| {
+            for_client(frame, client, &settings.name)
+        });
+        let mail = Mail::Reply {
+            node: settings.id,
+            seq: client.seq,
+            bytes,
+            last,
+            kind,
+        };
+        effects.push_back(NodeEffect::Deliver(client.reply_to.clone(), mail));
     }
 }
 

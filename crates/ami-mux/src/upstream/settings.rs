@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use ami_access::Secret;
 
+use super::sharing::Coalesce;
 use crate::ids::NodeId;
 use crate::objects::SharedObjects;
 
@@ -39,6 +40,8 @@ pub struct NodeSettings {
     pub keepalive_deadline: Duration,
     /// Deadline of an action, from its submission to its writing and again from its writing to its answer.
     pub action_deadline: Duration,
+    /// How questions of several clients are put together.
+    pub coalesce: Coalesce,
 }
 
 impl NodeSettings {
@@ -60,6 +63,8 @@ impl NodeSettings {
     pub const ASYNC_MAX: usize = 65_536;
     /// Bytes that wait for one lane's socket before it takes no new work.
     pub const LANE_OUT_BYTES_MAX: usize = 256 * 1024;
+    /// Effects that wait to be carried out before no more messages of a lane are read.
+    pub const EFFECTS_MAX: usize = 4_096;
     /// Asterisk's own default timeout of Originate.
     pub const ORIGINATE_TIMEOUT: Duration = Duration::from_secs(30);
 }

@@ -105,15 +105,15 @@ impl<R: Clone> Node<R> {
         match (&pending.owner, pending.awaiting) {
             (Owner::Internal(internal), _) => self.question_overdue(key, *internal, lane, now),
             (
-                Owner::Client(_),
+                Owner::Clients(_),
                 Awaiting::Trailing { .. } | Awaiting::ListTail { .. } | Awaiting::Blocks { .. },
             ) => {
                 self.end_quietly(key, now);
             }
-            (Owner::Client(_), _) if pending.expired => {
+            (Owner::Clients(_), _) if pending.expired => {
                 self.lose_lane(lane, "an answer is overdue for too long", now);
             }
-            (Owner::Client(_), _) => self.expire_one(key, lane, now),
+            (Owner::Clients(_), _) => self.expire_one(key, lane, now),
         }
     }
 
@@ -123,7 +123,7 @@ impl<R: Clone> Node<R> {
         let is_awaited = |key: &PendingKey| {
             let pending = self.pending.entry(*key);
             pending.is_some_and(|pending| {
-                matches!(pending.owner, Owner::Client(_)) && !pending.expired
+                matches!(pending.owner, Owner::Clients(_)) && !pending.expired
             })
         };
         let lane = self.lanes.get_mut(&id);
@@ -179,14 +179,12 @@ impl<R: Clone> Node<R> {
             return;
         }
         let again = now + self.settings.action_deadline;
-        self.end_for_client(key, failure);
+        self.end_for_clients(key, failure);
         if let Some(pending) = self.pending.entry_mut(key) {
             pending.expired = true;
             pending.deadline = again;
-            if let Owner::Client(client) = &pending.owner {
-                let session = client.session;
-                self.release_session(session);
-            }
+            let turns = pending.turns();
+            self.release(turns);
         }
         self.arm(again);
     }
@@ -196,11 +194,7 @@ impl<R: Clone> Node<R> {
             return;
         };
         self.off_lane(pending.lane, key, now);
-        if let Owner::Client(client) = &pending.owner
-            && !pending.expired
-        {
-            self.answer(client, smallvec::SmallVec::new(), true, PartKind::Rest);
-        }
+        self.answer(&pending, None, PartKind::Rest);
         self.release_turn(&pending);
     }
 

@@ -12,8 +12,8 @@ use std::time::{Duration, Instant};
 use ami_access::manager_conf::MemoryFiles;
 use ami_access::{OnNodeLoss, Secret, load_from};
 use ami_mux::{
-    Directory, DirectoryEntry, LaneId, LaneLoss, LaneRole, Mail, Node, NodeEffect, NodeId,
-    NodeSettings, Session, SessionEffect, SessionId, SessionSettings, SessionStart,
+    Coalesce, Directory, DirectoryEntry, LaneId, LaneLoss, LaneRole, Mail, Node, NodeEffect,
+    NodeId, NodeSettings, Session, SessionEffect, SessionId, SessionSettings, SessionStart,
 };
 use ami_proto::CommandOutput;
 use bytes::{Bytes, BytesMut};
@@ -499,5 +499,6 @@ fn node_settings(index: u16, entry: &DirectoryEntry, lanes: usize) -> NodeSettin
         keepalive_deadline: NEVER,
         own_security_events: false,
         action_deadline: NEVER,
+        coalesce: Coalesce::default(),
     }
 }

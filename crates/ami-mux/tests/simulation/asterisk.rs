@@ -17,6 +17,8 @@ struct Connection {
     waiting: VecDeque<Action>,
     /// The action under way, with the moment of its answer.
     running: Option<(Instant, Action)>,
+    /// When that one began.
+    begun: Instant,
     output: BytesMut,
     events: bool,
 }
@@ -27,13 +29,19 @@ pub(crate) struct Asterisk {
     later: Vec<(Instant, String)>,
     /// Tokens of actions that were executed.
     pub(crate) executed: Vec<String>,
+    /// How often the question was answered that clients share.
+    pub(crate) polls: usize,
+    /// Where its times begin.
+    epoch: Instant,
     pub(crate) frozen_until: Option<Instant>,
     pub(crate) dead_until: Option<Instant>,
 }
 
 impl Asterisk {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(epoch: Instant) -> Self {
         Self {
+            polls: 0,
+            epoch,
             connections: BTreeMap::new(),
             later: Vec::new(),
             executed: Vec::new(),
@@ -56,6 +64,7 @@ impl Asterisk {
             input: BytesMut::new(),
             waiting: VecDeque::new(),
             running: None,
+            begun: self.epoch,
             output: BytesMut::from("Asterisk Call Manager/11.0.0\r\n"),
             events: false,
         };
@@ -124,6 +133,7 @@ impl Asterisk {
             self.begin(&action, rng, now);
             if let Some(connection) = self.connections.get_mut(&lane) {
                 connection.running = Some((answer_at, action));
+                connection.begun = now;
             }
         }
     }
@@ -188,6 +198,19 @@ impl Asterisk {
                     "Event: CoreShowChannelsComplete\r\nActionID: {id}\r\nEventList: Complete\r\nListItems: {items}\r\n\r\n"
                 )
             }
+            "queuesummary" => {
+                self.polls += 1;
+                let begun = self
+                    .connections
+                    .get(&lane)
+                    .map_or(self.epoch, |lane| lane.begun);
+                let begun = begun.duration_since(self.epoch).as_micros();
+                success("EventList: start\r\n")
+                    + &format!("Event: QueueSummary\r\nActionID: {id}\r\nBegun: {begun}\r\n\r\n")
+                    + &format!(
+                        "Event: QueueSummaryComplete\r\nActionID: {id}\r\nEventList: Complete\r\nListItems: 1\r\n\r\n"
+                    )
+            }
             _ => success(&format!("Message: done\r\nToken: {token}\r\n")),
         }
     }
@@ -197,7 +220,7 @@ fn duration(action: &Action, rng: &mut fastrand::Rng) -> Duration {
     Duration::from_millis(match &*name(action) {
         "getvar" | "setvar" | "queueadd" | "ping" => rng.u64(0..20),
         "originate" if text(action, "Async") != "true" => rng.u64(100..1500),
-        "command" | "coreshowchannels" => rng.u64(0..300),
+        "command" | "coreshowchannels" | "queuesummary" => rng.u64(0..300),
         _ => rng.u64(0..5),
     })
 }

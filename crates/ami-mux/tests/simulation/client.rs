@@ -102,7 +102,7 @@ impl Client {
             .map(|id| String::from_utf8_lossy(id).into_owned());
         assert_eq!(id, asked.id, "the answer of somebody else, or out of order");
         if frame.list_marker() == Some(ListMarker::Start) {
-            assert_eq!(asked.kind, "list");
+            assert!(matches!(asked.kind, "list" | "poll"));
             self.listing = Some(0);
             return;
         }
@@ -123,6 +123,13 @@ impl Client {
             .map(|id| String::from_utf8_lossy(id).into_owned());
         assert_eq!(id, asked.id, "an event in the middle of a list");
         match frame.list_marker() {
+            None if asked.kind == "poll" => {
+                let begun = String::from_utf8_lossy(frame.header("Begun").expect("a time"));
+                let begun: u128 = begun.parse().expect("a number");
+                let asked_at: u128 = asked.token.parse().expect("when it was asked");
+                assert!(begun >= asked_at, "an answer older than its question");
+                self.listing = self.listing.map(|items| items + 1);
+            }
             None => {
                 assert_eq!(
                     frame.header("Token"),
@@ -182,9 +189,9 @@ impl Client {
 
 /// A list that takes longer than its deadline does not hold events any more.
 fn is_of_list(frame: &Frame) -> bool {
-    frame
-        .event_name()
-        .is_some_and(|name| name.starts_with(b"CoreShowChannel"))
+    frame.event_name().is_some_and(|name| {
+        name.starts_with(b"CoreShowChannel") || name.starts_with(b"QueueSummary")
+    })
 }
 
 fn outcome(frame: &Frame) -> Outcome {

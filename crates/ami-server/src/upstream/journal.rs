@@ -51,6 +51,7 @@ impl Journal {
             NodeNote::DeadlinePassed { action } => {
                 tracing::warn!(node, action, "deadline of an action passed");
             }
+            NodeNote::Shared { clients } => self.meters.action_shared(clients),
             NodeNote::Done { action, end, after } => {
                 self.meters
                     .action_done(action.unwrap_or(OTHER_ACTION), outcome(end), after);

@@ -42,6 +42,8 @@ pub struct NodeMeters {
     node: String,
     actions: HashMap<(&'static str, ActionOutcome), Counter>,
     action_seconds: Histogram,
+    actions_shared: Counter,
+    upstream_actions_saved: Counter,
     events_received: Counter,
     up: Gauge,
     lanes: HashMap<LaneKind, Gauge>,
@@ -69,6 +71,8 @@ impl NodeMeters {
             node: node.to_owned(),
             actions: HashMap::new(),
             action_seconds: names::ACTION_SECONDS.histogram(&labels),
+            actions_shared: names::ACTIONS_SHARED.counter(&labels),
+            upstream_actions_saved: names::UPSTREAM_ACTIONS_SAVED.counter(&labels),
             events_received: names::EVENTS_RECEIVED.counter(&labels),
             up: names::NODE_UP.gauge(&labels),
             lanes: LaneKind::ALL.into_iter().map(lanes).collect(),
@@ -110,6 +114,14 @@ impl NodeMeters {
         if let Some(took) = took {
             self.action_seconds.record(took);
         }
+    }
+
+    /// One action went up for so many sessions, two or more.
+    pub fn action_shared(&self, sessions: usize) {
+        let sessions = u64::try_from(sessions).unwrap_or(u64::MAX);
+        self.actions_shared.increment(sessions);
+        self.upstream_actions_saved
+            .increment(sessions.saturating_sub(1));
     }
 
     /// An event came in on the event lane.

@@ -14,7 +14,7 @@ use crate::secret::Secret;
 use crate::secret_hash::SecretHash;
 
 /// Options of amiplex that have no effect yet and restrict nothing.
-const WITHOUT_EFFECT: [&str; 4] = ["rate", "flush", "coalesce", "admin"];
+const WITHOUT_EFFECT: [&str; 3] = ["rate", "flush", "admin"];
 
 /// Longest setvar that Asterisk keeps, in bytes.
 const SETVAR_BYTES_MAX: usize = 255;
@@ -131,6 +131,10 @@ fn own(account: &mut Account, name: &str, value: &str, at: &Place, report: &mut 
         "resync" => set_some(&mut account.resync, Some(value::is_true(value))),
         "strict" => {
             account.strict = value::is_true(value);
+            Some(())
+        }
+        "coalesce" => {
+            account.coalesce = value::is_true(value);
             Some(())
         }
         "label" if value::is_header_name(value) => text(&mut account.label, value),
