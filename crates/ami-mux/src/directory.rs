@@ -22,7 +22,7 @@ pub enum NodeState {
     Down,
 }
 
-/// What the operator wants of a node.
+/// What the operator wants of a node. It outlives the node's connections; events of the node come whatever it is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Service {
     /// Everything.
@@ -32,6 +32,27 @@ pub enum Service {
     Draining,
     /// No actions of clients at all.
     Maintenance,
+}
+
+impl Service {
+    /// Every service.
+    pub const ALL: [Self; 3] = [Self::Open, Self::Draining, Self::Maintenance];
+
+    /// Its word, in lower case; stable.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Draining => "draining",
+            Self::Maintenance => "maintenance",
+        }
+    }
+
+    /// The service of that word.
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL
+            .into_iter()
+            .find(|service| service.as_str() == word)
+    }
 }
 
 /// What the node said of its start, for the FullyBooted that each login gets.

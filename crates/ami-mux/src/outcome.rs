@@ -21,6 +21,8 @@ pub enum Outcome {
 pub enum Cause {
     /// The node is away, or its lane was lost.
     NodeDown,
+    /// The operator has the node in maintenance.
+    Maintenance,
     /// The action's deadline passed.
     Deadline,
     /// Too many asynchronous actions of this node wait for their event.
@@ -47,6 +49,7 @@ impl Failure {
         };
         match self.cause {
             Cause::NodeDown => format!("Node {node} is down, {end}"),
+            Cause::Maintenance => format!("Node {node} is in maintenance, {end}"),
             Cause::Deadline => format!("Deadline passed, {end}"),
             Cause::TooManyPending => format!("Too many actions pending on node {node}, {end}"),
             Cause::Draining => "Asterisk is shutting down".to_owned(),

@@ -12,7 +12,7 @@ use ami_access::{ActionSpec, Authorized, ListForm, RouteKind};
 use ami_proto::Action;
 use smallvec::SmallVec;
 
-use crate::directory::Directory;
+use crate::directory::{Directory, Service};
 use crate::ids::NodeId;
 use crate::view::View;
 use location::{Location, locate};
@@ -116,7 +116,7 @@ pub fn route(
     }
     match policy.default_node {
         Some(name) => (
-            by_name(name.as_bytes(), directory, policy.view),
+            by_default(name, action, directory, policy.view),
             Reason::DefaultNode,
         ),
         None => (Route::Refused("Node required".to_owned()), Reason::Nothing),
@@ -159,10 +159,7 @@ fn by_header(
 
 /// Whether the action may be sent to more than one node at all.
 fn goes_to_several(action: &Authorized<Action>) -> Result<(), &'static str> {
-    let is_originate = action
-        .spec()
-        .is_some_and(|spec| spec.route == RouteKind::Originate);
-    if is_originate {
+    if is_originate(action) {
         return Err("A call is made on one node, name one");
     }
     match action.list() {
@@ -174,6 +171,32 @@ fn goes_to_several(action: &Authorized<Action>) -> Result<(), &'static str> {
         | ListForm::Unknown => {
             Err("The answers of several nodes to this action cannot be put together, name one")
         }
+    }
+}
+
+fn is_originate(action: &Authorized<Action>) -> bool {
+    action
+        .spec()
+        .is_some_and(|spec| spec.route == RouteKind::Originate)
+}
+
+/// The client has not named this node: no new call is made there while it drains, like one of a rule.
+fn by_default(
+    name: &str,
+    action: &Authorized<Action>,
+    directory: &Directory,
+    view: &View,
+) -> Route {
+    let route = by_name(name.as_bytes(), directory, view);
+    let drains = |node| {
+        let entry = directory.entry(node);
+        entry.is_some_and(|entry| entry.status.service == Service::Draining)
+    };
+    match route {
+        Route::Node(node) if drains(node) && is_originate(action) => {
+            Route::Refused(format!("Node {name} is draining, action not sent"))
+        }
+        Route::Node(_) | Route::Several(_) | Route::Refused(_) => route,
     }
 }
 

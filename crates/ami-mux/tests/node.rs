@@ -16,6 +16,8 @@ mod irregular;
 mod overdue;
 #[path = "support/rig.rs"]
 mod rig;
+#[path = "node/service.rs"]
+mod service;
 #[path = "node/sharing.rs"]
 mod sharing;
 #[path = "node/survey.rs"]

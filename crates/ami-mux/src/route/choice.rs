@@ -77,7 +77,23 @@ pub(super) fn choose(
         Choice::LeastCalls(turns) => by_calls(&usable, directory, turns.next()),
         Choice::Weighted(turns) => by_weight(&usable, turns.next()),
     };
-    chosen.map_or_else(none_is_up, |target| Route::Node(target.node))
+    let is_up = |target: &&RuleTarget| {
+        let entry = directory.entry(target.node);
+        entry.is_some_and(|entry| entry.status.is_up())
+    };
+    match chosen {
+        Some(target) => Route::Node(target.node),
+        None if rule
+            .targets
+            .iter()
+            .any(|target| view.contains(target.node) && is_up(&target)) =>
+        {
+            Route::Refused(
+                "No node of the rule for this action is in service, action not sent".to_owned(),
+            )
+        }
+        None => none_is_up(),
+    }
 }
 
 fn none_is_up() -> Route {

@@ -1,3 +1,5 @@
+mod service;
+
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
 

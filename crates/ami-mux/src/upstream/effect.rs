@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::lane::LaneRole;
-use crate::directory::NodeStatus;
+use crate::directory::{NodeStatus, Service};
 use crate::ids::LaneId;
 use crate::mail::Mail;
 
@@ -57,6 +57,8 @@ pub enum NodeNote {
         /// Why.
         reason: String,
     },
+    /// The operator wants something else of it.
+    Service(Service),
     /// A lane other than the event lane was lost.
     LaneLost {
         /// Why.

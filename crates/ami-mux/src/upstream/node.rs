@@ -21,7 +21,7 @@ use super::settings::NodeSettings;
 use super::sharing::ShareKey;
 use super::submission::Submission;
 use super::survey::Survey;
-use crate::directory::NodeStatus;
+use crate::directory::{NodeStatus, Service};
 use crate::event::NodeEvent;
 use crate::ids::{LaneId, SessionId};
 use crate::mail::{Mail, PartKind};
@@ -164,6 +164,8 @@ impl<R: Clone> Node<R> {
     pub fn submit(&mut self, submission: Submission<R>, now: Instant) {
         let refusal = if self.draining {
             Some(Cause::Draining)
+        } else if self.status.service == Service::Maintenance {
+            Some(Cause::Maintenance)
         } else if !self.status.is_up() {
             Some(Cause::NodeDown)
         } else {
@@ -188,6 +190,15 @@ impl<R: Clone> Node<R> {
             lane.bind(session);
         }
         self.dispatch(now);
+    }
+
+    /// What the operator wants of the node from now on. What was submitted before goes on as ever.
+    pub fn set_service(&mut self, service: Service) {
+        if self.status.service != service {
+            self.status.service = service;
+            self.publish_status();
+            self.note(NodeNote::Service(service));
+        }
     }
 
     /// The session left. What no lane has taken is dropped; the rest runs on and its answers find nobody.

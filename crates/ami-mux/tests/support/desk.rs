@@ -268,6 +268,14 @@ impl Desk {
         self.mail(Mail::NodeBooted(NodeId(node)));
     }
 
+    /// The operator wants that of the node.
+    pub(crate) fn serves(&mut self, node: u16, service: ami_mux::Service) {
+        let mut directory = Directory::clone(&self.world.directory);
+        let entry = directory.entry_mut(NodeId(node)).expect("a node");
+        entry.status.service = service;
+        self.world.directory = Arc::new(directory);
+    }
+
     pub(crate) fn wait(&mut self, time: Duration) {
         self.now += time;
         if self.session.poll_timeout().is_some_and(|at| at <= self.now) {

@@ -42,6 +42,9 @@ impl Journal {
                 tracing::warn!(node, reason, "node is down");
                 self.last_reason = reason;
             }
+            NodeNote::Service(service) => {
+                tracing::info!(node, service = service.as_str(), "the operator has decided");
+            }
             NodeNote::LaneLost { reason } => tracing::warn!(node, reason, "action lane lost"),
             NodeNote::Shortcoming(text) => {
                 tracing::warn!(node, text, "upstream account is not enough");

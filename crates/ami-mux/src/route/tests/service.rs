@@ -1,0 +1,71 @@
+//! What the operator wants of a node decides what a rule may send there.
+
+use super::*;
+
+fn serving(services: &[(u16, Service)]) -> Directory {
+    let mut directory = directory();
+    for (node, service) in services {
+        let entry = directory.entry_mut(NodeId(*node)).expect("a node");
+        entry.status.service = *service;
+    }
+    directory
+}
+
+#[test]
+fn a_node_out_of_service_gets_no_new_calls_by_rule_and_what_names_it() {
+    for service in [Service::Draining, Service::Maintenance] {
+        let directory = serving(&[(0, service)]);
+        channel(&directory, 0, "PJSIP/own-1", "a.1");
+        let rules = [rule(
+            Choice::LeastCalls(Turns::default()),
+            &[(0, 1), (1, 1)],
+        )];
+        let mut ask = Ask::of(&directory);
+        ask.rules = &rules;
+        assert_eq!(shares(&ask, 10, |_| ORIGINATE.to_owned()), [0, 10, 0]);
+        let here = Route::Node(NodeId(0));
+        assert_eq!(ask.route(&format!("{ORIGINATE}|Node: pbx0")), here);
+        assert_eq!(ask.route("Action: Hangup|Channel: PJSIP/own-1"), here);
+        ask.scope = NodeScope::Names(vec!["pbx0".to_owned()]);
+        assert_eq!(ask.route(ORIGINATE), here);
+    }
+}
+
+#[test]
+fn a_rule_without_a_node_in_service_says_so() {
+    let mut directory = serving(&[(0, Service::Draining), (1, Service::Maintenance)]);
+    let rules = [rule(Choice::Priority, &[(0, 1), (1, 1)])];
+    let refusal = |directory: &Directory| {
+        let mut ask = Ask::of(directory);
+        ask.rules = &rules;
+        ask.refusal(ORIGINATE)
+    };
+    assert_eq!(
+        refusal(&directory),
+        "No node of the rule for this action is in service, action not sent"
+    );
+    for node in [0, 1] {
+        let entry = directory.entry_mut(NodeId(node)).expect("a node");
+        entry.status.state = NodeState::Down;
+    }
+    assert_eq!(
+        refusal(&directory),
+        "No node of the rule for this action is up, action not sent"
+    );
+}
+
+/// The account's own node is not named by the client: no new call is made there, everything else goes on.
+#[test]
+fn a_default_node_that_drains_takes_everything_but_new_calls() {
+    let directory = serving(&[(2, Service::Draining)]);
+    let mut ask = Ask::of(&directory);
+    ask.default_node = Some("pbx2");
+    assert_eq!(
+        ask.refusal(ORIGINATE),
+        "Node pbx2 is draining, action not sent"
+    );
+    assert_eq!(
+        ask.route("Action: Command|Command: core show uptime"),
+        Route::Node(NodeId(2))
+    );
+}
