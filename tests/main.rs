@@ -40,6 +40,7 @@ mod node_loss;
 mod order;
 mod pipelining;
 mod refused;
+mod reload;
 mod scope;
 mod scratch;
 mod security;

@@ -234,7 +234,7 @@ impl Setup {
             child,
             log,
             listeners: BTreeMap::new(),
-            _directory: directory,
+            directory,
         };
         amiplex
             .wait_for_log("\"listening\"", self.listeners.len())
@@ -280,7 +280,7 @@ pub struct Amiplex {
     child: Child,
     log: std::sync::Arc<parking_lot::Mutex<Vec<String>>>,
     listeners: BTreeMap<String, SocketAddr>,
-    _directory: TempDir,
+    directory: TempDir,
 }
 
 impl Amiplex {
@@ -358,6 +358,16 @@ impl Amiplex {
             "never logged {count} times: {text}\n{}",
             self.log().join("\n")
         );
+    }
+
+    /// Writes one of its files anew, such as `manager.conf`; it is not told.
+    pub fn rewrite(&self, file: &str, text: &str) {
+        std::fs::write(self.directory.path().join(file), text).expect("written");
+    }
+
+    /// What that file says.
+    pub fn read(&self, file: &str) -> String {
+        std::fs::read_to_string(self.directory.path().join(file)).expect("there")
     }
 
     /// Sends it a signal, such as `TERM`.

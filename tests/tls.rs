@@ -82,6 +82,19 @@ impl Certificate {
         TlsAcceptor::from(Arc::new(config))
     }
 
+    /// The files are those of another from now on, but for the authority.
+    pub(crate) fn replace_by(&self, other: &Self) {
+        for file in ["cert.pem", "key.pem"] {
+            std::fs::copy(other.file(file), self.file(file)).expect("copied");
+        }
+    }
+
+    /// The key belongs to some other certificate from now on.
+    pub(crate) fn break_key(&self) {
+        let key = KeyPair::generate().expect("a key");
+        std::fs::write(self.file("key.pem"), key.serialize_pem()).expect("written");
+    }
+
     /// A client that trusts the authority of this one, and shows `own` if it is asked.
     pub(crate) fn connector(&self, own: Option<&Self>) -> TlsConnector {
         let mut roots = RootCertStore::empty();

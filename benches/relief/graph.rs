@@ -61,6 +61,8 @@ pub(crate) fn draw(file: &Path, figures: &[Figure]) -> Outcome<()> {
         .build_cartesian_2d(0.0..right, 0.0..top)?;
     chart
         .configure_mesh()
+        .disable_x_mesh()
+        .light_line_style(WHITE)
         .x_desc("clients that read every event")
         .y_desc("CPU, % of one core")
         .x_label_formatter(&|count| format!("{count:.0}"))

@@ -6,6 +6,7 @@ mod check;
 mod cli;
 mod demo;
 mod hash_secret;
+mod reload;
 mod route;
 mod run;
 mod start;

@@ -8,6 +8,7 @@ use ami_telemetry::{Meters, prometheus};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::Notify;
 
+use crate::reload;
 use crate::start::{Failure, load, runtime, start_logging};
 
 pub(crate) fn run(path: &Path) -> Result<(), Failure> {
@@ -16,10 +17,10 @@ pub(crate) fn run(path: &Path) -> Result<(), Failure> {
     for notice in &loads.notices {
         tracing::warn!(notice, "configuration");
     }
-    runtime()?.block_on(serve(loads))
+    runtime()?.block_on(serve(path, loads))
 }
 
-async fn serve(loads: crate::start::Loads) -> Result<(), Failure> {
+async fn serve(path: &Path, loads: crate::start::Loads) -> Result<(), Failure> {
     let failed = |error: &dyn std::fmt::Display| Failure::Runtime(error.to_string());
     let mut metrics = None;
     if let Some(address) = loads.config.admin.listen {
@@ -35,6 +36,8 @@ async fn serve(loads: crate::start::Loads) -> Result<(), Failure> {
     }
     let told = Arc::new(Notify::new());
     let signals = watch_signals(Arc::clone(&told)).map_err(|error| failed(&error))?;
+    let hangup = signal(SignalKind::hangup()).map_err(|error| failed(&error))?;
+    let reloader = app.reloader();
     let running = app.run(|| {
         let told = Arc::clone(&told);
         async move { told.notified().await }
@@ -42,6 +45,7 @@ async fn serve(loads: crate::start::Loads) -> Result<(), Failure> {
     tokio::select! {
         () = running => Ok(()),
         () = signals => Ok(()),
+        () = reload::at_each(hangup, path, &loads.config, &reloader) => Ok(()),
         () = async { if let Some(serving) = metrics { serving.await } std::future::pending().await } => Ok(()),
     }
 }

@@ -65,7 +65,7 @@ pub(crate) fn load(path: &Path) -> Result<Loads, Failure> {
 }
 
 /// Accounts that name nodes which are not configured.
-fn unknown_nodes(config: &Config, accounts: &Accounts) -> Vec<String> {
+pub(crate) fn unknown_nodes(config: &Config, accounts: &Accounts) -> Vec<String> {
     let mut unfit = Vec::new();
     for account in accounts.iter() {
         let scope: &[String] = match &account.nodes {

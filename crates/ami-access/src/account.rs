@@ -131,6 +131,20 @@ impl Account {
             && in_action::may_ever(self, action)
     }
 
+    /// Whether a session that logged in to `self` may go on as it is when `later` is what the file says now. Where the section
+    /// stands, how a login is logged, who may log in besides and from where is another matter.
+    pub fn same_rights(&self, later: &Self) -> bool {
+        let before = Self {
+            acl: later.acl.clone(),
+            display_connects: later.display_connects,
+            allow_multiple_login: later.allow_multiple_login,
+            file: later.file.clone(),
+            line: later.line,
+            ..self.clone()
+        };
+        before == *later
+    }
+
     /// The setvars as values of Variable headers. The node splits such a value into arguments, so that
     /// what separates or protects them is escaped.
     ///

@@ -45,6 +45,35 @@ pub struct Config {
     pub routes: Vec<Route>,
 }
 
+impl Config {
+    /// The sections in which `later` says something else, but for what can change while amiplex runs: where the accounts
+    /// are, and the certificates of a listener.
+    pub fn waiting_for_a_restart(&self, later: &Self) -> Vec<&'static str> {
+        let mut server = self.server.clone();
+        server.manager_conf.clone_from(&later.server.manager_conf);
+        server.acl_conf.clone_from(&later.server.acl_conf);
+        let mut listeners = self.listeners.clone();
+        for (ours, theirs) in listeners.iter_mut().zip(&later.listeners) {
+            if ours.name == theirs.name && ours.tls.is_some() && theirs.tls.is_some() {
+                ours.tls.clone_from(&theirs.tls);
+            }
+        }
+        let sections = [
+            ("[server]", server == later.server),
+            ("[admin]", self.admin == later.admin),
+            ("[log]", self.log == later.log),
+            ("[limits]", self.limits == later.limits),
+            ("[outbound]", self.outbound == later.outbound),
+            ("[labels]", self.labels == later.labels),
+            ("[[listener]]", listeners == later.listeners),
+            ("[[node]]", self.nodes == later.nodes),
+            ("[[route]]", self.routes == later.routes),
+        ];
+        let changed = sections.into_iter().filter(|(_, same)| !same);
+        changed.map(|(name, _)| name).collect()
+    }
+}
+
 /// Files and times of the process.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Server {
@@ -188,7 +217,7 @@ impl Default for Labels {
 }
 
 /// A port for clients.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Listener {
     /// For logs, metrics and the command line; a plain token.
     pub name: String,

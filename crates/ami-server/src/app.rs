@@ -22,19 +22,19 @@ use thiserror::Error;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
-use tokio_rustls::TlsAcceptor;
 
 use crate::cluster::{Cluster, NodeHandle};
 use crate::downstream::driver::OutboundLimits;
 use crate::hub::EventHub;
 use crate::listener::{self, Listener};
 use crate::registry::{SessionLimits, SessionRegistry};
+use crate::reload::Reloader;
 use crate::routes::route_rules;
 use crate::secret_checks::SecretChecks;
 use crate::security::{LogFile, SecurityDesk, SecurityLog, SecurityLogTask};
 use crate::supervisor::Supervisor;
 use crate::throttle::AuthThrottle;
-use crate::tls;
+use crate::tls::ListenerIdentity;
 use crate::upstream::backoff::Backoff;
 use crate::upstream::connect::NodeAddress;
 use crate::upstream::driver::{self, NodeTask};
@@ -122,6 +122,15 @@ impl App {
         Self::assemble(config, accounts, meters, None)
     }
 
+    /// What takes in a changed configuration while the app runs.
+    pub fn reloader(&self) -> Reloader {
+        let identities = self
+            .listeners
+            .iter()
+            .filter_map(|listener| Some((listener.name.to_string(), listener.tls.clone()?)));
+        Reloader::new(Arc::clone(&self.world), identities.collect())
+    }
+
     fn assemble(
         config: &Config,
         accounts: Accounts,
@@ -195,7 +204,7 @@ impl App {
         config
             .listeners
             .iter()
-            .try_for_each(|listener| acceptor(listener).map(|_| ()))
+            .try_for_each(|listener| identity(listener).map(|_| ()))
     }
 
     /// Name and address of every listener, with the port that the system chose for port 0.
@@ -273,7 +282,7 @@ impl App {
         listener: &ami_config::Listener,
         next_session: &Arc<AtomicU64>,
     ) -> Result<Listener, StartError> {
-        let tls = acceptor(listener)?;
+        let tls = identity(listener)?.map(Arc::new);
         let socket = listen(listener.bind).map_err(|source| StartError::Bind {
             name: listener.name.clone(),
             address: listener.bind,
@@ -354,15 +363,12 @@ async fn sessions_gone(world: &World) {
     }
 }
 
-fn acceptor(listener: &ami_config::Listener) -> Result<Option<TlsAcceptor>, StartError> {
-    let Some(files) = &listener.tls else {
-        return Ok(None);
-    };
-    let config = tls::server_config(files).map_err(|error| StartError::Tls {
+fn identity(listener: &ami_config::Listener) -> Result<Option<ListenerIdentity>, StartError> {
+    let made = listener.tls.as_ref().map(ListenerIdentity::new);
+    made.transpose().map_err(|error| StartError::Tls {
         place: format!("listener {}", listener.name),
         problem: error.to_string(),
-    })?;
-    Ok(Some(TlsAcceptor::from(config)))
+    })
 }
 
 fn listen(address: SocketAddr) -> io::Result<TcpListener> {

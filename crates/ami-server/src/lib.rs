@@ -16,6 +16,7 @@ mod hub;
 mod inbox;
 mod listener;
 mod registry;
+mod reload;
 mod routes;
 mod secret_checks;
 mod security;
@@ -27,4 +28,5 @@ mod upstream;
 mod world;
 
 pub use app::{App, ClusterWatch, StartError};
+pub use reload::{Reloaded, Reloader};
 pub use routes::route_rules;

@@ -18,6 +18,7 @@ use crate::downstream::driver::{self, Connection, OutboundLimits};
 use crate::registry::UnauthenticatedPlace;
 use crate::security::Origin;
 use crate::supervisor::Supervisor;
+use crate::tls::ListenerIdentity;
 use crate::transport::Transport;
 use crate::world::World;
 
@@ -28,7 +29,7 @@ const ACCEPT_REST: Duration = Duration::from_millis(100);
 pub(crate) struct Listener {
     pub(crate) name: Arc<str>,
     pub(crate) socket: TcpListener,
-    pub(crate) tls: Option<TlsAcceptor>,
+    pub(crate) tls: Option<Arc<ListenerIdentity>>,
     pub(crate) settings: Arc<SessionSettings>,
     pub(crate) outbound: OutboundLimits,
     pub(crate) meters: Arc<ListenerMeters>,
@@ -86,7 +87,7 @@ fn admit(
         stream,
         accepted: Instant::now(),
         origin: Box::new(Origin::new(start.id, local, peer, listener.tls.is_some())),
-        tls: listener.tls.clone(),
+        tls: listener.tls.as_deref().map(ListenerIdentity::acceptor),
         place,
         settings: Arc::clone(&listener.settings),
         outbound: listener.outbound,

@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use ami_access::{Account, Accounts};
 use ami_mux::SessionId;
 use ami_telemetry::CloseReason;
 use dashmap::DashMap;
@@ -24,10 +25,32 @@ pub(crate) struct SessionLimits {
 #[derive(Debug)]
 pub(crate) struct SessionRegistry {
     limits: SessionLimits,
-    sessions: DashMap<SessionId, Arc<Inbox>>,
+    sessions: DashMap<SessionId, Entry>,
     logins: DashMap<String, usize>,
     unauthenticated: AtomicUsize,
     unauthenticated_by_address: DashMap<IpAddr, usize>,
+}
+
+/// One open session.
+#[derive(Debug)]
+struct Entry {
+    inbox: Arc<Inbox>,
+    member: Option<Member>,
+}
+
+/// What a session that has logged in may go on with.
+#[derive(Debug)]
+struct Member {
+    account: Arc<Account>,
+    peer: IpAddr,
+}
+
+impl Member {
+    /// Whether the account is still there, with the same rights, and open to the address.
+    fn is_still(&self, accounts: &Accounts) -> bool {
+        let later = accounts.find(self.account.name.as_str().as_bytes());
+        later.is_some_and(|later| self.account.same_rights(later) && later.acl.allows(self.peer))
+    }
 }
 
 /// A connection's place among those that have not logged in; given back when dropped.
@@ -74,7 +97,40 @@ impl SessionRegistry {
     }
 
     pub(crate) fn insert(&self, session: SessionId, inbox: Arc<Inbox>) {
-        self.sessions.insert(session, inbox);
+        let entry = Entry {
+            inbox,
+            member: None,
+        };
+        self.sessions.insert(session, entry);
+    }
+
+    /// The session has logged in. It is closed when what it logged in to is not true any more by `accounts`, which are to be read
+    /// after this was told: so no session slips in while they change.
+    pub(crate) fn logged_in(
+        &self,
+        session: SessionId,
+        account: Arc<Account>,
+        peer: IpAddr,
+        accounts: impl FnOnce() -> Arc<Accounts>,
+    ) {
+        let Some(mut entry) = self.sessions.get_mut(&session) else {
+            return;
+        };
+        let member = entry.member.insert(Member { account, peer });
+        if !member.is_still(&accounts()) {
+            entry.inbox.close(CloseReason::Revoked);
+        }
+    }
+
+    /// Closes the sessions whose account is not by `accounts` what it was; how many those are.
+    pub(crate) fn revoke(&self, accounts: &Accounts) -> usize {
+        let revoked = self.sessions.iter().filter(|entry| {
+            let member = entry.member.as_ref();
+            member.is_some_and(|member| !member.is_still(accounts))
+        });
+        revoked
+            .map(|entry| entry.inbox.close(CloseReason::Revoked))
+            .count()
     }
 
     pub(crate) fn remove(&self, session: SessionId) {
@@ -123,3 +179,6 @@ impl Drop for UnauthenticatedPlace {
             .remove_if(&self.address, |_, count| *count == 0);
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -10,12 +10,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use ami_config::{ListenerTls, NodeTls};
+use arc_swap::ArcSwap;
 use rustls::crypto::{CryptoProvider, ring};
 use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::server::WebPkiClientVerifier;
 use rustls::{ClientConfig, InconsistentKeys, RootCertStore, ServerConfig};
 use thiserror::Error;
+use tokio_rustls::TlsAcceptor;
 
 use pin::PinnedCertificate;
 
@@ -74,6 +76,26 @@ pub(crate) enum TlsError {
     /// The TLS library refuses the protocol versions; a bug in amiplex.
     #[error("TLS cannot be set up: {0}")]
     Versions(rustls::Error),
+}
+
+/// What a listener shows of itself, replaced as a whole when its files have changed.
+#[derive(Debug)]
+pub(crate) struct ListenerIdentity(ArcSwap<ServerConfig>);
+
+impl ListenerIdentity {
+    pub(crate) fn new(files: &ListenerTls) -> Result<Self, TlsError> {
+        server_config(files).map(|config| Self(ArcSwap::new(config)))
+    }
+
+    /// For the next handshake.
+    pub(crate) fn acceptor(&self) -> TlsAcceptor {
+        TlsAcceptor::from(self.0.load_full())
+    }
+
+    /// Handshakes from now on show this.
+    pub(crate) fn replace(&self, config: Arc<ServerConfig>) {
+        self.0.store(config);
+    }
 }
 
 /// What is needed to speak TLS to a node.

@@ -38,6 +38,8 @@ struct Handles {
     security_suppressed: Counter,
     security_log_dropped: Counter,
     task_panics: Counter,
+    reloads_applied: Counter,
+    reloads_refused: Counter,
 }
 
 impl Meters {
@@ -71,6 +73,8 @@ impl Meters {
             security_suppressed: names::SECURITY_EVENTS_SUPPRESSED.counter(&[]),
             security_log_dropped: names::SECURITY_LOG_DROPPED.counter(&[]),
             task_panics: names::TASK_PANICS.counter(&[]),
+            reloads_applied: names::RELOADS.counter(&[("result", "applied")]),
+            reloads_refused: names::RELOADS.counter(&[("result", "refused")]),
         };
         Self {
             handles: Arc::new(handles),
@@ -169,6 +173,17 @@ impl Meters {
         self.handles
             .outbound_queue_bytes
             .decrement(gauge_value(bytes));
+    }
+
+    /// The configuration was read again; `applied` when all of it was good.
+    pub fn reloaded(&self, applied: bool) {
+        let handles = &self.handles;
+        let counter = if applied {
+            &handles.reloads_applied
+        } else {
+            &handles.reloads_refused
+        };
+        counter.increment(1);
     }
 
     /// The supervisor caught a task that panicked.

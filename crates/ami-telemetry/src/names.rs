@@ -82,6 +82,7 @@ metrics_table! {
     FOREIGN_IDS Counter Count "amiplex_foreign_ids_total" "Messages whose wire ActionID belongs to no live action and was removed, by node.";
     UPSTREAM_BYTES Counter Bytes "amiplex_upstream_bytes_total" "Bytes read from the node (direction in) and written to it (out), by node.";
 
+    RELOADS Counter Count "amiplex_reloads_total" "Times the configuration was read again while amiplex ran, by result (applied, refused).";
     TASK_PANICS Counter Count "amiplex_task_panics_total" "Tasks that ended by a bug in amiplex and were caught by the supervisor.";
 }
 

@@ -8,7 +8,7 @@ use ami_access::Secret;
 use super::Fingerprint;
 
 /// One Asterisk.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Node {
     /// Its name towards clients: letters, digits, `.`, `_`, `-`, and not `all`.
     pub name: String,

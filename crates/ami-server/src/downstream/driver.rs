@@ -307,7 +307,7 @@ impl Driver {
             policy: account.slow,
         });
         self.journal.logged_in(account);
-        self.presence.logged_in(account.name.as_str(), nodes);
+        self.presence.logged_in(account, self.start.peer, nodes);
     }
 
     fn set_interest(&mut self, interest: ClassSet) {

@@ -1,7 +1,9 @@
 //! Every place where a session is known, left when this value is dropped: also when the session's task ends by a bug.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
+use ami_access::Account;
 use ami_mux::{Mail, NodeId, SessionId};
 use ami_telemetry::CloseReason;
 
@@ -43,9 +45,12 @@ impl Presence {
     }
 
     /// It has: its machine has claimed the login, and from now on it hears its nodes.
-    pub(super) fn logged_in(&mut self, account: &str, nodes: Vec<NodeId>) {
+    pub(super) fn logged_in(&mut self, account: &Arc<Account>, peer: IpAddr, nodes: Vec<NodeId>) {
         self.place = None;
-        self.account = Some(account.to_owned());
+        self.account = Some(account.name.as_str().to_owned());
+        let now = || self.world.accounts.load_full();
+        let registry = &self.world.registry;
+        registry.logged_in(self.session, Arc::clone(account), peer, now);
         for node in &nodes {
             if let Some(handle) = self.world.cluster.node(*node) {
                 handle.hub.subscribe(self.session, Arc::clone(&self.inbox));
