@@ -1,7 +1,8 @@
 //! The built-in table: every action of Asterisk 1.8 to 24.
 //!
 //! Owner: the project. A row is `name [classes] cost form => route`, and `shareable` where the answer is the same
-//! for everybody. Rows are in alphabetical order without regard to case.
+//! for everybody. Rows are in alphabetical order without regard to case. SKINNYdevices and SKINNYlines are no lists to be merged: no blank
+//! line ends their items, so that a whole list is one message.
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
@@ -214,8 +215,8 @@ static TABLE: &[ActionSpec] = table! {
     "SIPqualifypeer" [System Reporting] Quick No => NeedsNode;
     "SIPshowpeer" [System Reporting] Quick irregular(BlankAfterError) => NeedsNode shareable;
     "SIPshowregistry" [System Reporting] Slow list("RegistrationsComplete") => List shareable;
-    "SKINNYdevices" [System Reporting] Slow list("DevicelistComplete") => List shareable;
-    "SKINNYlines" [System Reporting] Slow list("LinelistComplete") => List shareable;
+    "SKINNYdevices" [System Reporting] Slow list("DevicelistComplete") => NeedsNode shareable;
+    "SKINNYlines" [System Reporting] Slow list("LinelistComplete") => NeedsNode shareable;
     "SKINNYshowdevice" [System Reporting] Slow irregular(TextThenBlank) => NeedsNode shareable;
     "SKINNYshowline" [System Reporting] Slow irregular(TextThenBlanks) => NeedsNode shareable;
     "SorceryMemoryCacheExpire" [System] Slow No => NeedsNode;
