@@ -75,7 +75,12 @@ pub enum Mail {
     /// The node is back and had booted before: sessions that waited for it get its FullyBooted.
     NodeBooted(NodeId),
     /// What was missed of the node has been told.
-    Resynced(NodeId),
+    Resynced {
+        /// The node.
+        node: NodeId,
+        /// All that it has at this place among its events, for sessions that knew nothing of it; without, they ask for it.
+        has: Option<Arc<[Arc<NodeEvent>]>>,
+    },
     /// The node's event lane is lost.
     NodeDown(NodeId),
     /// The node's machine failed by a bug. What it knew it has answered: whoever still waits for it waits in vain.
@@ -92,7 +97,7 @@ impl Mail {
             | Self::Reply { .. }
             | Self::NodeUp(_)
             | Self::NodeBooted(_)
-            | Self::Resynced(_)
+            | Self::Resynced { .. }
             | Self::NodeDown(_)
             | Self::NodeFailed(_) => None,
         }

@@ -13,6 +13,8 @@ mod command_output;
 mod desk;
 #[path = "session/hashed_secret.rs"]
 mod hashed_secret;
+#[path = "session/resync.rs"]
+mod resync;
 #[path = "session/security.rs"]
 mod security;
 #[path = "support/world.rs"]

@@ -188,7 +188,7 @@ fn is_wanted(mail: &Mail, interest: ClassSet) -> bool {
         | Mail::Reply { .. }
         | Mail::NodeUp(_)
         | Mail::NodeBooted(_)
-        | Mail::Resynced(_)
+        | Mail::Resynced { .. }
         | Mail::NodeDown(_)
         | Mail::NodeFailed(_) => true,
     }

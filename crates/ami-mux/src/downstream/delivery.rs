@@ -44,13 +44,13 @@ impl Session {
             Held::Event(event) => self.give_event(event),
             Held::Security(_, event) => self.give_security(event),
             Held::News(node, News::Up) => self.on_node_up(*node, surroundings),
-            Held::News(node, News::Resynced) => self.on_resynced(*node),
+            Held::Resynced(node, has) => self.on_resynced(*node, has.as_deref()),
             Held::News(node, News::Booted) => self.on_node_booted(*node, surroundings, now),
             Held::News(node, News::Down) => self.on_node_down(*node, surroundings, now),
         }
     }
 
-    fn give_event(&mut self, event: &NodeEvent) {
+    pub(super) fn give_event(&mut self, event: &NodeEvent) {
         let Phase::Open(login) = &mut self.phase else {
             return;
         };
@@ -58,7 +58,7 @@ impl Session {
             self.note(SessionNote::EventDiscarded);
             return;
         }
-        let before = event.was_heard_before(login.since);
+        let before = login.is_of_before(event);
         if before || (event.is_made_up() && !login.takes_made_up(event.node())) {
             return;
         }

@@ -23,6 +23,8 @@ pub(super) enum Held {
     Security(NodeId, Arc<SecurityEvent>),
     /// The node went or came.
     News(NodeId, News),
+    /// What was missed of the node has been told, and this is all it has.
+    Resynced(NodeId, Option<Arc<[Arc<NodeEvent>]>>),
 }
 
 /// What became of a node.
@@ -32,8 +34,6 @@ pub(super) enum News {
     Up,
     /// It has booted.
     Booted,
-    /// What was missed of it has been told.
-    Resynced,
     /// Its event lane is lost.
     Down,
 }
@@ -42,7 +42,7 @@ impl Held {
     fn node(&self) -> NodeId {
         match self {
             Self::Event(event) => event.node(),
-            Self::Security(node, _) | Self::News(node, _) => *node,
+            Self::Security(node, _) | Self::News(node, _) | Self::Resynced(node, _) => *node,
         }
     }
 
@@ -50,7 +50,7 @@ impl Held {
         match self {
             Self::Event(event) => event.plain().len(),
             Self::Security(_, event) => event.bytes().len(),
-            Self::News(..) => 0,
+            Self::News(..) | Self::Resynced(..) => 0,
         }
     }
 }

@@ -250,6 +250,7 @@ impl Session {
             told_booted: SmallVec::new(),
             since: now,
             missing: away(&view, &surroundings.directory()),
+            told: SmallVec::new(),
             own_bridges: OwnBridges::default(),
             interest: account.read.intersection(asked),
             label: several.then_some(label),

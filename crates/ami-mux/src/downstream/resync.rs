@@ -3,15 +3,23 @@
 //! A session that knew what the node had is told what became of it. One that came meanwhile knows nothing, and is told
 //! everything. Accounts can say whether they want it; by default sessions of several nodes do.
 
+use std::sync::Arc;
+
 use super::effect::SessionEffect;
 use super::logged_in::Login;
 use super::session::{Phase, Session};
+use crate::event::NodeEvent;
 use crate::ids::NodeId;
 
 impl Login {
     /// Whether an event that amiplex made up for `node` is for this session.
     pub(super) fn takes_made_up(&self, node: NodeId) -> bool {
         self.wants_resync() && !self.missing.contains(&node)
+    }
+
+    /// Whether its node raised the event before the login, and nothing that this session was told goes on with it.
+    pub(super) fn is_of_before(&self, event: &NodeEvent) -> bool {
+        event.was_heard_before(self.since) && !self.told.contains(&event.node())
     }
 
     /// Whether it is told what it missed.
@@ -22,8 +30,9 @@ impl Login {
 }
 
 impl Session {
-    /// The node has told its viewers what they missed.
-    pub(super) fn on_resynced(&mut self, node: NodeId) {
+    /// The node has told its viewers what they missed. What it has is given here and not later, so that the events which come
+    /// next go on from there.
+    pub(super) fn on_resynced(&mut self, node: NodeId, has: Option<&[Arc<NodeEvent>]>) {
         let Phase::Open(login) = &mut self.phase else {
             return;
         };
@@ -31,8 +40,16 @@ impl Session {
             return;
         };
         login.missing.swap_remove(at);
-        if login.wants_resync() {
+        if !login.wants_resync() {
+            return;
+        }
+        let Some(has) = has else {
             self.effects.push_back(SessionEffect::Replay(node));
+            return;
+        };
+        login.told.push(node);
+        for event in has {
+            self.give_event(event);
         }
     }
 }

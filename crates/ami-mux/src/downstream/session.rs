@@ -194,8 +194,8 @@ impl Session {
             Mail::NodeBooted(node) => {
                 self.admit(Held::News(node, News::Booted), surroundings, now);
             }
-            Mail::Resynced(node) => {
-                self.admit(Held::News(node, News::Resynced), surroundings, now);
+            Mail::Resynced { node, has } => {
+                self.admit(Held::Resynced(node, has), surroundings, now);
             }
             // No answer is better than a wrong one: the client sees what a crash of its Asterisk looks like.
             Mail::NodeFailed(node) if self.line.awaits(node) => self.end(EndReason::NodeLost),

@@ -51,7 +51,11 @@ enum Stage {
     /// The list of that place is asked next, or is on its way.
     Asking(usize),
     /// What was missed is being told.
-    Telling(VecDeque<Bytes>),
+    Telling {
+        missed: VecDeque<Bytes>,
+        /// All that the node had when its events began to wait.
+        has: Arc<[Arc<NodeEvent>]>,
+    },
 }
 
 /// A survey of one node.
@@ -196,7 +200,7 @@ impl<R: Clone> Node<R> {
     pub(super) fn survey_timeout(&mut self, now: Instant) {
         match &self.survey.stage {
             Stage::Done => {}
-            Stage::Telling(_) => self.tell_some(now),
+            Stage::Telling { .. } => self.tell_some(now),
             Stage::Asking(_) => match self.survey.until {
                 Some(until) if until <= now => self.give_up_survey("its lists took too long"),
                 Some(until) => self.arm(until),
@@ -223,19 +227,25 @@ impl<R: Clone> Node<R> {
         }
     }
 
-    /// Everything the node has, for a session that came while it was away.
+    /// Everything the node has, for a session that came just when the others were told.
     pub fn replay(&mut self, reply_to: &R) {
         let Some(objects) = self.settings.objects.clone() else {
             return;
         };
-        let events = difference(&Objects::default(), &objects.read());
-        for bytes in events {
-            if let Some(event) = self.made_up(bytes) {
-                let mail = Mail::Event(Arc::new(event));
-                self.effects
-                    .push_back(NodeEffect::Deliver(reply_to.clone(), mail));
-            }
+        let events = self.all_of(&objects.read());
+        for event in events.iter() {
+            let mail = Mail::Event(Arc::clone(event));
+            self.effects
+                .push_back(NodeEffect::Deliver(reply_to.clone(), mail));
         }
+    }
+
+    /// The events that tell all of this to somebody who knows nothing.
+    fn all_of(&self, objects: &Objects) -> Arc<[Arc<NodeEvent>]> {
+        let events = difference(&Objects::default(), objects).into_iter();
+        events
+            .filter_map(|bytes| self.made_up(bytes).map(Arc::new))
+            .collect()
     }
 
     fn tell_what_was_missed(&mut self, now: Instant) {
@@ -251,25 +261,29 @@ impl<R: Clone> Node<R> {
         let mut now_there = std::mem::take(&mut self.survey.listed);
         now_there.rewind(held.iter());
         let missed = difference(&objects.read(), &now_there);
+        let has = self.all_of(&now_there);
         *objects.write() = now_there;
         self.note(NodeNote::Surveyed {
             missed: missed.len(),
         });
-        self.survey.stage = Stage::Telling(missed.into());
+        let missed = missed.into();
+        self.survey.stage = Stage::Telling { missed, has };
         self.tell_some(now);
     }
 
     fn tell_some(&mut self, now: Instant) {
         for _ in 0..TOLD_PER_TURN {
-            let Stage::Telling(missed) = &mut self.survey.stage else {
+            let Stage::Telling { missed, has } = &mut self.survey.stage else {
                 return;
             };
             let Some(bytes) = missed.pop_front() else {
+                let has = Some(Arc::clone(has));
+                let node = self.settings.id;
                 // Before the word goes out: who logs in between must find one of them.
                 self.status.settled = true;
                 self.publish_status();
-                self.effects
-                    .push_back(NodeEffect::Broadcast(Mail::Resynced(self.settings.id)));
+                let told = Mail::Resynced { node, has };
+                self.effects.push_back(NodeEffect::Broadcast(told));
                 self.end_survey();
                 return;
             };

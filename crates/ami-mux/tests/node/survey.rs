@@ -144,14 +144,14 @@ fn who_came_meanwhile_is_told_everything_at_the_end() {
             .rig
             .broadcast
             .iter()
-            .any(|mail| matches!(mail, Mail::Resynced(_)))
+            .any(|mail| matches!(mail, Mail::Resynced { .. }))
     );
     node.has(&[2, 3]);
     assert!(
         node.rig
             .broadcast
             .iter()
-            .any(|mail| matches!(mail, Mail::Resynced(_)))
+            .any(|mail| matches!(mail, Mail::Resynced { .. }))
     );
     node.rig.node.replay(&77);
     node.rig.pump();
@@ -165,6 +165,32 @@ fn who_came_meanwhile_is_told_everything_at_the_end() {
     assert_eq!(replayed.len(), 2);
     let made_up = |mail: &&Mail| matches!(mail, Mail::Event(event) if event.is_made_up());
     assert!(replayed.iter().all(made_up));
+}
+
+/// Who came meanwhile is told what there was at the beginning of the events that waited, before those.
+#[test]
+fn what_the_node_has_is_told_as_it_was_when_its_events_began_to_wait() {
+    let mut node = Surveyed::connected();
+    node.happens("Newchannel", 2);
+    node.happens("Hangup", 1);
+    node.has(&[2, 3]);
+    let mail = &node.rig.broadcast;
+    let at = mail
+        .iter()
+        .position(|mail| matches!(mail, Mail::Resynced { .. }))
+        .expect("told");
+    let Mail::Resynced { has: Some(has), .. } = &mail[at] else {
+        panic!("it has something");
+    };
+    let texts = has
+        .iter()
+        .map(|event| String::from_utf8_lossy(event.plain()).into_owned());
+    let births: Vec<bool> = texts
+        .map(|text| text.contains("Newchannel") && text.contains("Resync: yes"))
+        .collect();
+    assert_eq!(births, [true, true]);
+    let waited = |mail: &Mail| matches!(mail, Mail::Event(event) if !event.is_made_up());
+    assert!(!mail[..at].iter().any(waited) && mail[at..].iter().any(waited));
 }
 
 #[test]

@@ -141,6 +141,15 @@ impl Desk {
         self
     }
 
+    /// That node does not tell yet what it has.
+    pub(crate) fn unsettled(mut self, node: u16) -> Self {
+        let mut directory = Directory::clone(&self.world.directory);
+        let entry = directory.entry_mut(NodeId(node)).expect("a node");
+        entry.status.settled = false;
+        self.world.directory = Arc::new(directory);
+        self
+    }
+
     fn pump(&mut self) {
         while let Some(effect) = self.session.poll_effect() {
             match effect {
@@ -248,11 +257,25 @@ impl Desk {
 
     /// The node raises this event; lines are separated by `|`.
     pub(crate) fn tells(&mut self, node: u16, text: &str) {
+        self.mail(Mail::Event(Self::node_event(node, text)));
+    }
+
+    /// What was missed of the node was told, and it has what these events tell.
+    pub(crate) fn resynced(&mut self, node: u16, has: Option<&[&str]>) {
+        let has = has.map(|texts| {
+            let events = texts.iter().map(|text| Self::node_event(node, text));
+            events.collect()
+        });
+        let node = NodeId(node);
+        self.mail(Mail::Resynced { node, has });
+    }
+
+    fn node_event(node: u16, text: &str) -> Arc<NodeEvent> {
         let bytes = Bytes::from(text.replace('|', "\r\n") + "\r\n\r\n");
         let frame = Frame::parse(bytes.clone()).expect("a message");
         let of = format!("pbx{}", node + 1);
         let event = NodeEvent::new(NodeId(node), of.as_str().into(), &frame, bytes);
-        self.mail(Mail::Event(Arc::new(event)));
+        Arc::new(event)
     }
 
     /// The node says that it has booted; its sessions are told.

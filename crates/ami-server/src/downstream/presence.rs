@@ -60,7 +60,8 @@ impl Presence {
                 let directory = self.world.cluster.directory();
                 let status = directory.entry(*node).map(|entry| &entry.status);
                 if status.is_some_and(|status| status.is_up() && status.settled) {
-                    self.inbox.post(&[Mail::Resynced(*node)]);
+                    let (node, has) = (*node, None);
+                    self.inbox.post(&[Mail::Resynced { node, has }]);
                 }
             }
         }
