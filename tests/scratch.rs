@@ -2,6 +2,11 @@
 //!
 //! These tests have the scratch instance to themselves and run one at a time.
 
+mod by_name;
+mod every_list;
+
+mod tables;
+
 use std::time::Duration;
 
 use ami_proto::{Frame, FrameKind};
@@ -16,6 +21,33 @@ const START: Duration = Duration::from_secs(50);
 async fn setup() -> Setup {
     control_asterisk("up", "pbx3").await;
     Setup::new(vec![asterisk("pbx1"), asterisk("pbx3")])
+}
+
+/// Three nodes: 22, 16 and the scratch instance. Its channels and queues are those that the test makes.
+async fn three() -> Setup {
+    control_asterisk("up", "pbx3").await;
+    Setup::new(NODES.iter().map(|name| asterisk(name)).collect())
+}
+
+const NODES: [&str; 3] = ["pbx1", "pbx2", "pbx3"];
+
+/// A call that stays: `Local/hold-ID@TENANT`. Its first channel has this Uniqueid; the name is returned, and on no other node.
+async fn hold(actor: &mut SimClient, tenant: &str, id: &str) -> String {
+    let lines = [
+        "Action: Originate".to_owned(),
+        format!("Channel: Local/hold-{id}@{tenant}/n"),
+        format!("ChannelId: {id}"),
+        format!("ActionID: {id}"),
+        "Context: caller\r\nExten: s\r\nPriority: 1\r\nAsync: true".to_owned(),
+    ];
+    succeeds(actor, &lines.each_ref().map(String::as_str)).await;
+    let answered = actor
+        .next_where("the OriginateResponse", |frame| {
+            frame.event_name() == Some(b"OriginateResponse") && header(frame, "ActionID") == id
+        })
+        .await
+        .expect("answered");
+    header(&answered, "Channel")
 }
 
 /// A client of the scratch instance itself.
