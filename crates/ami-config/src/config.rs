@@ -17,7 +17,7 @@ use ami_proto::{AmiVersion, CommandOutput};
 
 pub use coalesce::Coalesce;
 pub use fingerprint::{Fingerprint, NoFingerprint};
-pub use node::{Auth, Backoff, Keepalive, Lanes, Node, NodeTls};
+pub use node::{AtOnce, Auth, Backoff, Keepalive, Lanes, Node, NodeTls};
 pub use route::{Policy, Route};
 
 /// All of `amiplex.toml`, validated.

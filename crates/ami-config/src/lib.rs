@@ -19,7 +19,7 @@ mod raw;
 mod validate;
 
 pub use config::{
-    Admin, Auth, Backoff, Coalesce, Config, Fingerprint, Keepalive, Labels, Lanes, Limits,
+    Admin, AtOnce, Auth, Backoff, Coalesce, Config, Fingerprint, Keepalive, Labels, Lanes, Limits,
     Listener, ListenerTls, Log, LogFormat, Node, NodeTls, Outbound, Policy, Route, Server,
 };
 pub use error::{ConfigErrors, Place, Problem};

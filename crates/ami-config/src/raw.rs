@@ -135,6 +135,7 @@ pub(crate) struct Node {
     pub(crate) weight: Option<Count>,
     pub(crate) tls: Option<NodeTls>,
     pub(crate) lanes: Lanes,
+    pub(crate) at_once: AtOnce,
     pub(crate) keepalive: Keepalive,
     pub(crate) backoff: Backoff,
     pub(crate) config_dir: Option<String>,
@@ -177,6 +178,16 @@ pub(crate) struct Lanes {
     pub(crate) max: Option<Count>,
     pub(crate) blocking_max: Option<Count>,
     pub(crate) depth: Option<Count>,
+}
+
+/// `at_once` of a node
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct AtOnce {
+    pub(crate) read: Option<Count>,
+    pub(crate) write: Option<Count>,
+    pub(crate) command: Option<Count>,
+    pub(crate) list: Option<Count>,
 }
 
 /// `keepalive` of a node

@@ -37,7 +37,7 @@ pub use outcome::{Cause, Failure, Outcome};
 pub use route::{Choice, Reason, Route, RoutePolicy, RouteRule, RuleTarget, Turns, route};
 pub use security::{Audience, SecurityEvent, SecurityMatter, SecurityReport};
 pub use upstream::{
-    ActionEnd, Coalesce, LaneLoss, LaneRole, Node, NodeEffect, NodeFigures, NodeNote, NodeSettings,
-    Submission,
+    ActionEnd, AtOnce, Coalesce, LaneLoss, LaneRole, Node, NodeEffect, NodeFigures, NodeNote,
+    NodeSettings, Submission,
 };
 pub use view::View;

@@ -1,7 +1,7 @@
 //! The upstream side: all that amiplex knows and does about one node.
 //!
 //! [`Node`] is the machine; one task owns it. Its parts, in the order in which an action meets them:
-//! [`queue`] (its session's fair turn, [`rounds`] of what several ask alike by [`sharing`]), [`dispatch`] (which lane), [`writing`]
+//! [`queue`] (its session's fair turn, [`rounds`] of what several ask alike by [`sharing`], in [`rotation`] within what [`load`] allows), [`dispatch`] (which lane), [`writing`]
 //! (registered in [`pending`], then written), [`reply`] (what a
 //! frame means for it, [`own_items`] for accounts with `channels`), [`async_ids`] (what outlives the answer). [`lane`] and
 //! [`login`] are one connection's life; [`ending`] is the machine's own end; [`keepalive`], [`inquiry`], [`survey`] and [`timers`] are what amiplex does on its own
@@ -15,6 +15,7 @@ mod events;
 mod inquiry;
 mod keepalive;
 mod lane;
+mod load;
 mod login;
 mod loss;
 mod node;
@@ -22,6 +23,7 @@ mod own_items;
 mod pending;
 mod queue;
 mod reply;
+mod rotation;
 mod rounds;
 mod settings;
 mod sharing;
@@ -32,6 +34,7 @@ mod writing;
 
 pub use effect::{ActionEnd, NodeEffect, NodeFigures, NodeNote};
 pub use lane::{LaneLoss, LaneRole};
+pub use load::AtOnce;
 pub use node::Node;
 pub use settings::NodeSettings;
 pub use sharing::Coalesce;

@@ -35,7 +35,7 @@ use std::time::{Duration, Instant};
 use ami_access::manager_conf::MemoryFiles;
 use ami_access::{OnNodeLoss, Secret, load_from};
 use ami_mux::{
-    Coalesce, Directory, DirectoryEntry, LaneId, LaneLoss, Mail, Node, NodeEffect, NodeId,
+    AtOnce, Coalesce, Directory, DirectoryEntry, LaneId, LaneLoss, Mail, Node, NodeEffect, NodeId,
     NodeSettings, Session, SessionEffect, SessionId, SessionSettings, SessionStart,
 };
 use asterisk::Asterisk;
@@ -463,6 +463,7 @@ fn settings(index: usize) -> NodeSettings {
         keepalive_interval: Duration::from_secs(1),
         keepalive_deadline: Duration::from_millis(700),
         action_deadline: DEADLINE,
+        at_once: AtOnce::UNLIMITED,
         coalesce: Coalesce {
             window: Duration::from_millis(20) * u32::from(index == 1),
             ..Coalesce::default()

@@ -13,7 +13,7 @@ use std::time::Duration;
 use ami_access::Accounts;
 use ami_config::{Auth, Config};
 use ami_mux::{
-    Coalesce, Directory, DirectoryEntry, NodeId, NodeSettings, RouteRule, SessionSettings,
+    AtOnce, Coalesce, Directory, DirectoryEntry, NodeId, NodeSettings, RouteRule, SessionSettings,
     SharedObjects,
 };
 use ami_telemetry::{ListenerMeters, Meters, NodeMeters};
@@ -403,6 +403,12 @@ fn node_settings(
         keepalive_interval: node.keepalive.interval,
         keepalive_deadline: node.keepalive.deadline,
         action_deadline: config.limits.action_deadline,
+        at_once: AtOnce {
+            read: node.at_once.read,
+            write: node.at_once.write,
+            command: node.at_once.command,
+            list: node.at_once.list,
+        },
         coalesce: Coalesce {
             enabled: config.coalesce.enabled,
             window: config.coalesce.window,

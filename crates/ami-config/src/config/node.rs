@@ -30,6 +30,8 @@ pub struct Node {
     pub tls: Option<NodeTls>,
     /// Upstream sessions.
     pub lanes: Lanes,
+    /// Actions that it works on at once.
+    pub at_once: AtOnce,
     /// How a silent node is noticed.
     pub keepalive: Keepalive,
     /// Pauses between attempts to connect.
@@ -92,6 +94,31 @@ impl Default for Lanes {
             max: 8,
             blocking_max: 20,
             depth: 16,
+        }
+    }
+}
+
+/// How many actions of each kind a node works on at once, blocking ones aside. 1 or more each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AtOnce {
+    /// Actions that look something up.
+    pub read: usize,
+    /// Actions that change something, or may.
+    pub write: usize,
+    /// The action Command.
+    pub command: usize,
+    /// Actions that walk a table of the node.
+    pub list: usize,
+}
+
+impl Default for AtOnce {
+    fn default() -> Self {
+        // Lists and commands hold locks that calls wait for; the others are done before the next one is read.
+        Self {
+            read: 64,
+            write: 64,
+            command: 4,
+            list: 4,
         }
     }
 }

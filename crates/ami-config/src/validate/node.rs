@@ -4,7 +4,7 @@ use ami_access::Secret;
 
 use super::{Distinct, address};
 use crate::check::Check;
-use crate::config::{Auth, Backoff, Keepalive, Lanes, Node, NodeTls};
+use crate::config::{AtOnce, Auth, Backoff, Keepalive, Lanes, Node, NodeTls};
 use crate::key::KeyPath;
 use crate::raw::{self, SecretText, Words};
 
@@ -61,6 +61,7 @@ fn node(raw: raw::Node, at: &KeyPath, check: &mut Check<'_>) -> Option<Node> {
         .map_or(Node::WEIGHT_DEFAULT, |raw::Count(weight)| weight);
     let tls = raw.tls.map(|raw| tls(raw, &at.key("tls"), check));
     let lanes = lanes(&raw.lanes, &at.key("lanes"), check);
+    let at_once = at_once(&raw.at_once, &at.key("at_once"), check);
     let keepalive = keepalive(&raw.keepalive, &at.key("keepalive"), check);
     let backoff = backoff(&raw.backoff, &at.key("backoff"), check);
     let config_dir = directory(
@@ -86,6 +87,7 @@ fn node(raw: raw::Node, at: &KeyPath, check: &mut Check<'_>) -> Option<Node> {
         weight,
         tls,
         lanes,
+        at_once,
         keepalive,
         backoff,
         config_dir,
@@ -205,6 +207,16 @@ fn lanes(raw: &raw::Lanes, at: &KeyPath, check: &mut Check<'_>) -> Lanes {
         );
     }
     lanes
+}
+
+fn at_once(raw: &raw::AtOnce, at: &KeyPath, check: &mut Check<'_>) -> AtOnce {
+    let default = AtOnce::default();
+    AtOnce {
+        read: check.count(&at.key("read"), raw.read, default.read),
+        write: check.count(&at.key("write"), raw.write, default.write),
+        command: check.count(&at.key("command"), raw.command, default.command),
+        list: check.count(&at.key("list"), raw.list, default.list),
+    }
 }
 
 fn keepalive(raw: &raw::Keepalive, at: &KeyPath, check: &mut Check<'_>) -> Keepalive {

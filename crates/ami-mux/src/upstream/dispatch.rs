@@ -2,13 +2,15 @@
 //!
 //! Quick actions share lanes up to a depth; a slow one has a lane to itself while it runs, and at least one lane is kept
 //! from the slow ones; blocking ones have lanes of their own. A session with answers outstanding stays on their lane.
-//! Whatever cannot be placed waits in its turn, and a lane is opened for it while the bounds allow.
+//! Whatever cannot be placed waits in its turn, and a lane is opened for it while the bounds allow. No lane is opened for what waits
+//! because the node works on as many of its kind as it may.
 
 use std::time::Instant;
 
 use ami_access::Cost;
 
 use super::lane::{Lane, LaneRole};
+use super::load::Room;
 use super::node::Node;
 use super::queue::Ready;
 use crate::ids::{LaneId, SessionId};
@@ -22,7 +24,7 @@ impl<R: Clone> Node<R> {
         if let Some(at) = self.queue.ripen(now) {
             self.arm(at);
         }
-        if self.queue.rotation_len(Cost::Slow) == 0 {
+        if self.waiting_for_lane(Cost::Slow) == 0 {
             self.reserved = None;
         }
         let kept_for_slow = self.reserved;
@@ -48,7 +50,7 @@ impl<R: Clone> Node<R> {
                 }
             }
             if let Some(lane) = self.roomiest_lane(now)
-                && let Some(ready) = self.queue.next_in_rotation(Cost::Quick)
+                && let Some(ready) = self.next_in_turn(Cost::Quick)
             {
                 self.write_front(ready, lane, now);
                 written = true;
@@ -57,7 +59,7 @@ impl<R: Clone> Node<R> {
                 break;
             }
         }
-        let waiting = self.queue.rotation_len(Cost::Quick);
+        let waiting = self.waiting_for_lane(Cost::Quick);
         if waiting > 0 {
             self.open_for(LaneRole::Action, 1, now);
         }
@@ -66,7 +68,8 @@ impl<R: Clone> Node<R> {
     fn next_bound(&mut self, id: LaneId, now: Instant) -> Option<SessionId> {
         let depth = self.settings.depth;
         let reserved = self.reserved == Some(id);
-        let others_wait = self.queue.rotation_len(Cost::Quick) > 0;
+        let others_wait = self.waiting_for_lane(Cost::Quick) > 0;
+        let room = self.room();
         let lane = self.lanes.get_mut(&id)?;
         if reserved || lane.bound.is_empty() || !lane.has_room(depth, now) {
             return None;
@@ -75,17 +78,38 @@ impl<R: Clone> Node<R> {
             // There is room on this lane at least, so one of the others is written now.
             return None;
         }
-        while let Some(session) = lane.bound.pop_front() {
-            if self.queue.front_cost(session) == Some(Cost::Quick) {
-                lane.bound_had_turn = true;
-                return Some(session);
+        for _ in 0..lane.bound.len() {
+            let session = lane.bound.pop_front()?;
+            match self.queue.front(session) {
+                Some(place) if place.cost != Cost::Quick => {}
+                Some(place) if room.is_for(place.load) => {
+                    lane.bound_had_turn = true;
+                    return Some(session);
+                }
+                Some(_) => lane.bound.push_back(session),
+                None => {}
             }
         }
         None
     }
 
+    /// The kinds of actions of which the node may get one more.
+    fn room(&self) -> Room {
+        self.pending.room(&self.settings.at_once)
+    }
+
+    /// How many wait for nothing but a lane.
+    fn waiting_for_lane(&self, cost: Cost) -> usize {
+        self.queue.rotation_len(cost, self.room())
+    }
+
+    fn next_in_turn(&mut self, cost: Cost) -> Option<Ready> {
+        let room = self.room();
+        self.queue.next_in_rotation(cost, room)
+    }
+
     fn roomiest_lane(&self, now: Instant) -> Option<LaneId> {
-        if self.queue.rotation_len(Cost::Quick) == 0 {
+        if self.waiting_for_lane(Cost::Quick) == 0 {
             return None;
         }
         self.lanes
@@ -102,16 +126,16 @@ impl<R: Clone> Node<R> {
         } else {
             LaneRole::Action
         };
-        while self.queue.rotation_len(cost) > 0 {
+        while self.waiting_for_lane(cost) > 0 {
             let Some(lane) = self.lane_for_itself(role) else {
                 break;
             };
-            let Some(ready) = self.queue.next_in_rotation(cost) else {
+            let Some(ready) = self.next_in_turn(cost) else {
                 break;
             };
             self.write_front(ready, lane, now);
         }
-        let waiting = self.queue.rotation_len(cost);
+        let waiting = self.waiting_for_lane(cost);
         if waiting > 0 {
             self.open_for(role, waiting, now);
         }
@@ -153,7 +177,7 @@ impl<R: Clone> Node<R> {
             .reserved
             .and_then(|id| self.lanes.get(&id))
             .is_some_and(|lane| usable(&lane));
-        if self.queue.rotation_len(Cost::Slow) == 0 || !self.may_take_another_alone() {
+        if self.waiting_for_lane(Cost::Slow) == 0 || !self.may_take_another_alone() {
             self.reserved = None;
         } else if !kept {
             let all: Vec<&Lane> = self.lanes.values().filter(usable).collect();

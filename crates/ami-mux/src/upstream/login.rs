@@ -134,6 +134,7 @@ impl<R: Clone> Node<R> {
             owner: Owner::Internal(internal),
             awaiting: Awaiting::Response,
             list: list_form(&action),
+            load: None,
             starts_at,
             written: now,
             deadline,

@@ -11,6 +11,7 @@ use ami_proto::{ClientActionId, CommandOutput, WireActionId};
 
 use smallvec::SmallVec;
 
+use super::load::{AtOnce, Load, Room, UnderWay};
 use super::own_items::OwnItems;
 use super::sharing::ShareKey;
 use super::submission::Submission;
@@ -113,6 +114,8 @@ pub(super) struct Pending<R> {
     pub(super) owner: Owner<R>,
     pub(super) awaiting: Awaiting,
     pub(super) list: ListForm,
+    /// Its kind, if the node works on so many of it at once; amiplex's own have none.
+    pub(super) load: Option<Load>,
     /// Where the action's first byte lies in everything ever queued for the lane.
     pub(super) starts_at: u64,
     pub(super) written: Instant,
@@ -161,6 +164,7 @@ pub(super) struct PendingTable<R> {
     nonce: u32,
     slots: Vec<Slot<R>>,
     free: Vec<u32>,
+    under_way: UnderWay,
 }
 
 #[derive(Debug)]
@@ -175,11 +179,13 @@ impl<R> PendingTable<R> {
             nonce,
             slots: Vec::new(),
             free: Vec::new(),
+            under_way: UnderWay::default(),
         }
     }
 
     /// Takes a slot.
     pub(super) fn insert(&mut self, pending: Pending<R>) -> PendingKey {
+        self.under_way.begun(pending.load);
         if let Some(index) = self.free.pop()
             && let Some(slot) = self
                 .slots
@@ -239,6 +245,7 @@ impl<R> PendingTable<R> {
             return None;
         }
         let pending = slot.pending.take()?;
+        self.under_way.ended(pending.load);
         self.free.push(key.slot);
         Some(pending)
     }
@@ -252,6 +259,11 @@ impl<R> PendingTable<R> {
             generation: slot.generation,
         })
         .collect()
+    }
+
+    /// Which kinds have room for one more.
+    pub(super) fn room(&self, most: &AtOnce) -> Room {
+        self.under_way.room(most)
     }
 
     /// Slots in use.

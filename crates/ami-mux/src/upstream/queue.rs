@@ -10,6 +10,8 @@ use std::time::Instant;
 
 use ami_access::Cost;
 
+use super::load::{Load, Room};
+use super::rotation::{Party, Place, Rotation};
 use super::rounds::Rounds;
 use super::sharing::ShareKey;
 use super::submission::Submission;
@@ -20,6 +22,7 @@ use crate::ids::{LaneId, SessionId};
 struct Waiting<R> {
     submission: Submission<R>,
     share: Option<Share>,
+    place: Place,
 }
 
 /// A question that others may ask as well.
@@ -28,14 +31,6 @@ pub(super) struct Share {
     pub(super) key: ShareKey,
     /// Others are waited for until then.
     pub(super) opens: Option<Instant>,
-}
-
-/// Whose turn it is.
-#[derive(Debug, PartialEq, Eq)]
-enum Party {
-    Session(SessionId),
-    /// All sessions that wait for the question's next round.
-    Round(ShareKey),
 }
 
 /// Sessions whose front actions are to be written as one.
@@ -76,24 +71,16 @@ pub(super) enum Unbound {
 #[derive(Debug)]
 pub(super) struct FairQueue<R> {
     turns: HashMap<SessionId, Turn<R>>,
-    rotations: [VecDeque<Party>; 3],
+    rotation: Rotation,
     rounds: Rounds,
     waiting: usize,
-}
-
-fn rotation_of(cost: Cost) -> usize {
-    match cost {
-        Cost::Quick => 0,
-        Cost::Slow => 1,
-        Cost::Blocking => 2,
-    }
 }
 
 impl<R> FairQueue<R> {
     pub(super) fn new() -> Self {
         Self {
             turns: HashMap::new(),
-            rotations: Default::default(),
+            rotation: Rotation::default(),
             rounds: Rounds::default(),
             waiting: 0,
         }
@@ -116,7 +103,14 @@ impl<R> FairQueue<R> {
             waiting: VecDeque::new(),
             lane: None,
         });
-        turn.waiting.push_back(Waiting { submission, share });
+        turn.waiting.push_back(Waiting {
+            place: Place {
+                cost: submission.cost,
+                load: Load::of(&submission.action, submission.cost),
+            },
+            submission,
+            share,
+        });
         if turn.waiting.len() > 1 {
             return None;
         }
@@ -136,7 +130,7 @@ impl<R> FairQueue<R> {
         else {
             return;
         };
-        let cost = front.submission.cost;
+        let place = front.place;
         let party = match &front.share {
             None => Party::Session(session),
             Some(share) if self.rounds.join(&share.key, session, share.opens) => {
@@ -144,7 +138,7 @@ impl<R> FairQueue<R> {
             }
             Some(_) => return,
         };
-        self.rotate(cost, party);
+        self.rotation.push(place, party);
     }
 
     /// Takes a session out of its place. Its front action must still be there.
@@ -162,22 +156,14 @@ impl<R> FairQueue<R> {
             }
             Some(_) => return,
         };
-        if let Some(rotation) = self.rotations.get_mut(rotation_of(front.submission.cost)) {
-            rotation.retain(|waiting| *waiting != party);
-        }
-    }
-
-    fn rotate(&mut self, cost: Cost, party: Party) {
-        if let Some(rotation) = self.rotations.get_mut(rotation_of(cost)) {
-            rotation.push_back(party);
-        }
+        self.rotation.remove(front.place, &party);
     }
 
     /// Questions whose window has closed get their place. Gives when the next one closes.
     pub(super) fn ripen(&mut self, now: Instant) -> Option<Instant> {
         let (ripe, next) = self.rounds.ripen(now);
         for key in ripe {
-            self.rotate(key.cost(), Party::Round(key));
+            self.rotation.push(key.place(), Party::Round(key));
         }
         next
     }
@@ -185,20 +171,18 @@ impl<R> FairQueue<R> {
     /// The question was answered, or its lane is gone: it may be asked again.
     pub(super) fn round_ended(&mut self, key: &ShareKey) {
         if self.rounds.end(key) {
-            self.rotate(key.cost(), Party::Round(key.clone()));
+            self.rotation.push(key.place(), Party::Round(key.clone()));
         }
     }
 
-    /// How many have their turn with an action of that cost and may take any lane.
-    pub(super) fn rotation_len(&self, cost: Cost) -> usize {
-        self.rotations
-            .get(rotation_of(cost))
-            .map_or(0, VecDeque::len)
+    /// How many have their turn with an action of that cost and may take any lane. Those of a kind without room do not count.
+    pub(super) fn rotation_len(&self, cost: Cost, room: Room) -> usize {
+        self.rotation.len(cost, room)
     }
 
     /// The next in that rotation, taken out of it.
-    pub(super) fn next_in_rotation(&mut self, cost: Cost) -> Option<Ready> {
-        match self.rotations.get_mut(rotation_of(cost))?.pop_front()? {
+    pub(super) fn next_in_rotation(&mut self, cost: Cost, room: Room) -> Option<Ready> {
+        match self.rotation.pop(cost, room)? {
             Party::Session(session) => Some(Ready::alone(session)),
             Party::Round(key) => Some(Ready {
                 sessions: self.rounds.begin(&key),
@@ -207,10 +191,9 @@ impl<R> FairQueue<R> {
         }
     }
 
-    /// The front action of `session` has this cost.
-    pub(super) fn front_cost(&self, session: SessionId) -> Option<Cost> {
-        let front = self.turns.get(&session)?.waiting.front()?;
-        Some(front.submission.cost)
+    /// The front action of `session` is of this cost and kind.
+    pub(super) fn front(&self, session: SessionId) -> Option<Place> {
+        Some(self.turns.get(&session)?.waiting.front()?.place)
     }
 
     /// Takes the front action of `session`, which will be written on `lane`.

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use ami_access::Secret;
 
+use super::load::AtOnce;
 use super::sharing::Coalesce;
 use crate::ids::NodeId;
 use crate::objects::SharedObjects;
@@ -40,6 +41,8 @@ pub struct NodeSettings {
     pub keepalive_deadline: Duration,
     /// Deadline of an action, from its submission to its writing and again from its writing to its answer.
     pub action_deadline: Duration,
+    /// Actions of each kind that the node works on at once, at most.
+    pub at_once: AtOnce,
     /// How questions of several clients are put together.
     pub coalesce: Coalesce,
 }

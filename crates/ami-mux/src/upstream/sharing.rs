@@ -8,9 +8,11 @@ use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 use std::time::Duration;
 
-use ami_access::{ChannelScope, Cost, Glob};
+use ami_access::{ChannelScope, Glob};
 use ami_proto::limits::HEADERS_MAX;
 
+use super::load::Load;
+use super::rotation::Place;
 use super::submission::Submission;
 use super::writing::stripped;
 
@@ -43,7 +45,7 @@ pub(super) struct ShareKey(Arc<Question>);
 struct Question {
     /// The lines that go up, in one order, the names in lower case.
     text: Vec<u8>,
-    cost: Cost,
+    place: Place,
     /// One list is filtered once, for all who get it.
     items_of: Option<Arc<ChannelScope>>,
 }
@@ -102,14 +104,17 @@ impl ShareKey {
         }
         Some(Self(Arc::new(Question {
             text,
-            cost: submission.cost,
+            place: Place {
+                cost: submission.cost,
+                load: Load::of(authorized, submission.cost),
+            },
             items_of: authorized.item_scope().cloned(),
         })))
     }
 
-    /// How long the action may hold a lane.
-    pub(super) fn cost(&self) -> Cost {
-        self.0.cost
+    /// Where it waits.
+    pub(super) fn place(&self) -> Place {
+        self.0.place
     }
 }
 

@@ -14,6 +14,7 @@ use smallvec::SmallVec;
 use super::async_ids::Original;
 use super::effect::{NodeEffect, NodeNote};
 use super::lane::Lane;
+use super::load::Load;
 use super::node::Node;
 use super::own_items::OwnItems;
 use super::pending::{Asked, Awaiting, Client, Owner, Pending, PendingKey};
@@ -98,6 +99,7 @@ impl<R: Clone> Node<R> {
             owner: Owner::Clients(asked),
             awaiting: Awaiting::Response,
             list,
+            load: Load::of(&submission.action, submission.cost),
             starts_at,
             written: now,
             deadline: now + own_time,

@@ -12,8 +12,9 @@ use std::time::{Duration, Instant};
 use ami_access::manager_conf::MemoryFiles;
 use ami_access::{OnNodeLoss, Secret, load_from};
 use ami_mux::{
-    Coalesce, Directory, DirectoryEntry, LaneId, LaneLoss, LaneRole, Mail, Node, NodeEffect,
-    NodeId, NodeSettings, Session, SessionEffect, SessionId, SessionSettings, SessionStart,
+    AtOnce, Coalesce, Directory, DirectoryEntry, LaneId, LaneLoss, LaneRole, Mail, Node,
+    NodeEffect, NodeId, NodeSettings, Session, SessionEffect, SessionId, SessionSettings,
+    SessionStart,
 };
 use ami_proto::CommandOutput;
 use bytes::{Bytes, BytesMut};
@@ -499,6 +500,7 @@ fn node_settings(index: u16, entry: &DirectoryEntry, lanes: usize) -> NodeSettin
         keepalive_deadline: NEVER,
         own_security_events: false,
         action_deadline: NEVER,
+        at_once: AtOnce::UNLIMITED,
         coalesce: Coalesce::default(),
     }
 }

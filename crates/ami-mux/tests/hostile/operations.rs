@@ -12,8 +12,8 @@ use std::time::{Duration, Instant};
 use ami_access::manager_conf::MemoryFiles;
 use ami_access::{AuthorizeContext, Principal, Proof, Secret, authorize, load_from, verify};
 use ami_mux::{
-    ActionSeq, Coalesce, LaneId, LaneLoss, LaneRole, Mail, Node, NodeEffect, NodeId, NodeSettings,
-    Outcome, PartKind, SessionId, SharedObjects, Submission,
+    ActionSeq, AtOnce, Coalesce, LaneId, LaneLoss, LaneRole, Mail, Node, NodeEffect, NodeId,
+    NodeSettings, Outcome, PartKind, SessionId, SharedObjects, Submission,
 };
 use ami_proto::{Action, ActionDecoder, CommandOutput, Incoming};
 use bytes::BytesMut;
@@ -128,6 +128,7 @@ impl Run {
             keepalive_interval: Duration::from_secs(10),
             keepalive_deadline: Duration::from_secs(5),
             action_deadline: Duration::from_secs(30),
+            at_once: AtOnce::UNLIMITED,
             coalesce: Coalesce::default(),
             own_security_events: false,
         };

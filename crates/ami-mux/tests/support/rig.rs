@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 use ami_access::manager_conf::MemoryFiles;
 use ami_access::{AuthorizeContext, Authorized, Cost, Proof, Secret, authorize, load_from, verify};
 use ami_mux::{
-    ActionSeq, Coalesce, LaneId, LaneLoss, LaneRole, Mail, Node, NodeEffect, NodeId, NodeNote,
-    NodeSettings, NodeStatus, SessionId, Submission,
+    ActionSeq, AtOnce, Coalesce, LaneId, LaneLoss, LaneRole, Mail, Node, NodeEffect, NodeId,
+    NodeNote, NodeSettings, NodeStatus, SessionId, Submission,
 };
 use ami_proto::{Action, ActionDecoder, CommandOutput, Incoming};
 use bytes::BytesMut;
@@ -67,6 +67,7 @@ pub(crate) fn settings() -> NodeSettings {
         keepalive_interval: Duration::from_secs(10),
         keepalive_deadline: Duration::from_secs(5),
         action_deadline: DEADLINE,
+        at_once: AtOnce::UNLIMITED,
         coalesce: Coalesce::default(),
     }
 }
