@@ -200,11 +200,14 @@ async fn a_hundred_poll(name: &str) {
             "{asked} at the node"
         );
     }
-    let channels = "Channel: /^Local.101@tests/";
-    caller
-        .list(&["Action: Hangup", channels])
-        .await
-        .expect("hung up");
+    for id in ids {
+        let channel = format!("Channel: {id}");
+        let answer = caller
+            .action(&["Action: Hangup", &channel])
+            .await
+            .expect("answered");
+        assert_eq!(answer.response(), Some(&b"Success"[..]), "{answer:?}");
+    }
 }
 
 #[tokio::test]
