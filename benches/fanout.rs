@@ -257,7 +257,7 @@ impl World {
         let mut wanted = ClassSet::NONE;
         while let Some(effect) = session.poll_effect() {
             if let SessionEffect::LoggedIn { interest, .. } = effect {
-                wanted = interest;
+                wanted = interest.somewhere();
             }
         }
         (wanted, session)

@@ -22,12 +22,20 @@ pub(crate) fn explain(path: &Path, account: &str, lines: &[String]) -> Result<()
         )));
     };
     let directory = directory_of(config);
-    let dirs: Vec<&str> = config.nodes.iter().map(|node| &*node.config_dir).collect();
+    let Some(view) = View::resolve(&directory, &found.nodes, None, suffix) else {
+        return Err(Failure::Configuration(format!(
+            "account {account} sees no node"
+        )));
+    };
+    let nodes = view.nodes().iter();
+    let dirs: Vec<&str> = nodes
+        .filter_map(|node| Some(&*directory.entry(*node)?.config_dir))
+        .collect();
     let context = AuthorizeContext {
         config_dirs: &dirs,
         ..AuthorizeContext::default()
     };
-    let authorized = match trial(found, action, &context) {
+    let authorized = match trial(found, view.seen(&directory), action, &context) {
         Ok(authorized) => authorized,
         Err((refusal, action)) => {
             return say(&format!("refused: {}", refusal.message(action.name())));
@@ -36,11 +44,6 @@ pub(crate) fn explain(path: &Path, account: &str, lines: &[String]) -> Result<()
     if authorized.route() == RouteKind::Local {
         return say("answered by amiplex itself");
     }
-    let Some(view) = View::resolve(&directory, &found.nodes, None, suffix) else {
-        return Err(Failure::Configuration(format!(
-            "account {account} sees no node"
-        )));
-    };
     let rules = ami_server::route_rules(config, &directory);
     let policy = RoutePolicy {
         view: &view,
@@ -58,6 +61,10 @@ pub(crate) fn explain(path: &Path, account: &str, lines: &[String]) -> Result<()
     let place = match &decided {
         Route::Node(node) => format!("to {}", names(&[*node])),
         Route::Several(nodes) => format!("to {}, the answers put together", names(nodes)),
+        Route::Denied(refusal) => {
+            let name = authorized.action().name();
+            format!("nowhere: {}", refusal.message(name))
+        }
         Route::Refused(message) => format!("nowhere: {message}"),
     };
     say(&format!("{place}; {}", because(&reason)))?;
@@ -122,6 +129,7 @@ fn named<'a>(accounts: &Accounts, login: &'a str) -> (&'a str, Option<&'a str>) 
 fn directory_of(config: &Config) -> Directory {
     let entries = config.nodes.iter().map(|node| {
         let mut entry = DirectoryEntry::new(&node.name);
+        entry.tags = node.tags.iter().map(|tag| tag.as_str().into()).collect();
         entry.config_dir = node.config_dir.as_str().into();
         entry.status.state = NodeState::Up;
         entry

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::Path;
 
-use ami_access::{Accounts, Loaded, NodeScope};
+use ami_access::{Accounts, Loaded, NodeScope, NodeSelector};
 use ami_config::Config;
 use tokio::runtime::Runtime;
 
@@ -56,6 +56,7 @@ pub(crate) fn load(path: &Path) -> Result<Loads, Failure> {
         return Err(Failure::Configuration(unfit.join("\n")));
     }
     let mut notices: Vec<String> = notices.iter().map(ToString::to_string).collect();
+    notices.extend(without_effect(&config, &accounts));
     notices.extend(never_matching(&config, &accounts));
     Ok(Loads {
         config,
@@ -64,25 +65,81 @@ pub(crate) fn load(path: &Path) -> Result<Loads, Failure> {
     })
 }
 
-/// Accounts that name nodes which are not configured.
+/// Accounts that name nodes or tags which are not configured, and those whose `default_node` they do not see.
 pub(crate) fn unknown_nodes(config: &Config, accounts: &Accounts) -> Vec<String> {
     let mut unfit = Vec::new();
     for account in accounts.iter() {
-        let scope: &[String] = match &account.nodes {
-            NodeScope::All => &[],
-            NodeScope::Names(names) => names,
+        let mut report = |file: &Path, line: u32, text: String| {
+            unfit.push(format!(
+                "{}:{line}: account {}: {text}",
+                file.display(),
+                account.name
+            ));
         };
-        for name in scope.iter().chain(&account.default_node) {
-            if !config.nodes.iter().any(|node| node.name == *name) {
-                let (file, line) = (account.file.display(), account.line);
-                unfit.push(format!(
-                    "{file}:{line}: account {}: there is no node {name}",
-                    account.name
-                ));
+        let scope: &[NodeSelector] = match &account.nodes {
+            NodeScope::All => &[],
+            NodeScope::Only(selectors) => selectors,
+        };
+        for selector in scope.iter().filter(|one| !is_configured(config, one)) {
+            report(&account.file, account.line, missing(selector));
+        }
+        for rule in account.node_rules.iter() {
+            if !is_configured(config, &rule.selector) {
+                report(&rule.file, rule.line, missing(&rule.selector));
+            }
+        }
+        if let Some(name) = &account.default_node {
+            let node = config.nodes.iter().find(|node| node.name == *name);
+            match node {
+                None => report(
+                    &account.file,
+                    account.line,
+                    format!("there is no node {name}"),
+                ),
+                Some(node) if !account.nodes.holds(name, &node.tags) => {
+                    let text = format!("default_node {name} is not among its nodes");
+                    report(&account.file, account.line, text);
+                }
+                Some(_) => {}
             }
         }
     }
     unfit
+}
+
+fn is_configured(config: &Config, selector: &NodeSelector) -> bool {
+    let mut nodes = config.nodes.iter();
+    nodes.any(|node| selector.means(&node.name, &node.tags))
+}
+
+fn missing(selector: &NodeSelector) -> String {
+    match selector {
+        NodeSelector::Name(name) => format!("there is no node {name}"),
+        NodeSelector::Tag(tag) => format!("there is no node with the tag {tag}"),
+    }
+}
+
+/// Rights at nodes that the account does not see.
+fn without_effect(config: &Config, accounts: &Accounts) -> Vec<String> {
+    let mut notices = Vec::new();
+    for account in accounts.iter() {
+        for rule in account.node_rules.iter() {
+            let mut meant = config
+                .nodes
+                .iter()
+                .filter(|node| rule.selector.means(&node.name, &node.tags));
+            if !meant.any(|node| account.nodes.holds(&node.name, &node.tags)) {
+                notices.push(format!(
+                    "{}:{}: account {} does not see {}: what it may do there has no effect",
+                    rule.file.display(),
+                    rule.line,
+                    account.name,
+                    rule.selector
+                ));
+            }
+        }
+    }
+    notices
 }
 
 /// Starts logging as configured.

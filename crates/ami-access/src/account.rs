@@ -7,6 +7,7 @@ mod channel_scope;
 mod commands;
 mod limits;
 mod name;
+mod node_rules;
 mod rights;
 
 use std::collections::HashMap;
@@ -19,6 +20,7 @@ use ami_proto::{ClassSet, CommandOutput};
 use crate::acl::Acl;
 use crate::event_filter::EventFilters;
 use crate::in_action;
+use crate::node::NodeSelector;
 use crate::scope;
 use crate::secret::Secret;
 use crate::secret_hash::SecretHash;
@@ -26,6 +28,7 @@ pub use channel_scope::ChannelScope;
 pub use commands::CommandRights;
 pub use limits::{Limits, Names};
 pub use name::AccountName;
+pub use node_rules::{NodeRule, NodeRules};
 pub use rights::ActionRights;
 
 /// The nodes that an account may see, before the listener and the login name narrow them.
@@ -33,8 +36,18 @@ pub use rights::ActionRights;
 pub enum NodeScope {
     /// Every configured node, now and later.
     All,
-    /// The nodes of these names.
-    Names(Vec<String>),
+    /// These nodes, by name or tag.
+    Only(Vec<NodeSelector>),
+}
+
+impl NodeScope {
+    /// Whether the node of that name and those tags is one of them.
+    pub fn holds<T: AsRef<str>>(&self, name: &str, tags: &[T]) -> bool {
+        match self {
+            Self::All => true,
+            Self::Only(selectors) => selectors.iter().any(|one| one.means(name, tags)),
+        }
+    }
 }
 
 /// What happens to a session whose events no longer fit its budget.
@@ -111,6 +124,8 @@ pub struct Account {
     pub actions: ActionRights,
     /// Lines of the CLI that the action Command may run.
     pub commands: CommandRights,
+    /// What of read, write, actions and commands is otherwise at some of its nodes.
+    pub node_rules: NodeRules,
     /// The channels and devices that are its own; `None`: everybody's. It sees and touches no others.
     pub channels: Option<Arc<ChannelScope>>,
     /// What it may name in its actions.

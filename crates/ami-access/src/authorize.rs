@@ -5,6 +5,7 @@
 //! headers decide that as much as the name.
 
 mod cost;
+mod places;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,8 +17,10 @@ use crate::account::ChannelScope;
 use crate::authority::{ActionSpec, Cost, LearnedActions, ListForm, RouteKind, builtin, permits};
 use crate::in_action;
 use crate::login::Principal;
+use crate::node::SeenNode;
 use crate::scope::{self, Answer};
 pub(crate) use cost::{is_set, milliseconds};
+use places::Places;
 
 /// Longest text of the answer to an unknown action, in bytes, as in Asterisk.
 const UNKNOWN_MESSAGE_BYTES_MAX: usize = 511;
@@ -69,7 +72,10 @@ impl Refusal {
     }
 }
 
-/// Proof that an action may be run, and what its headers say of its run. Only [`authorize`] makes one.
+/// Proof that an action may be run, where, and what its headers say of its run. Only [`authorize`] makes one.
+///
+/// Where the account's rights differ by node it may be run at some nodes and not at others: whoever sends it takes
+/// [`Authorized::at`] that node, and a node takes only what [`Authorized::permits`] it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Authorized<T> {
     action: T,
@@ -84,6 +90,7 @@ pub struct Authorized<T> {
     answer: Answer,
     may_coalesce: bool,
     asks_for_variables: bool,
+    places: Places,
 }
 
 impl<T> Authorized<T> {
@@ -170,12 +177,15 @@ pub fn authorize(
     action: Action,
     cx: &AuthorizeContext<'_>,
 ) -> Result<Authorized<Action>, (Refusal, Action)> {
-    match decide(principal, &action, cx) {
-        Ok(Decision {
-            classes,
-            spec,
-            answer,
-        }) => {
+    match everywhere(principal, &action, cx) {
+        Ok((
+            Decision {
+                classes,
+                spec,
+                answer,
+            },
+            places,
+        )) => {
             let run = cost::Run::of(&action, spec);
             let asks_for_variables = ["Variables", "AllVariables"]
                 .iter()
@@ -193,25 +203,28 @@ pub fn authorize(
                 spec,
                 scope: principal.account().channels.clone(),
                 answer,
+                places,
             })
         }
         Err(refusal) => Err((refusal, action)),
     }
 }
 
-/// The same for somebody who has not logged in, to explain what would happen.
+/// The same for somebody who has not logged in and would see these nodes, to explain what would happen.
 ///
 /// For tools that send nothing anywhere.
 ///
 /// # Errors
 /// The refusal, and the action back.
 #[expect(clippy::result_large_err, reason = "as of authorize")]
-pub fn trial(
+pub fn trial<'a>(
     account: &Arc<Account>,
+    nodes: impl Iterator<Item = SeenNode<'a>>,
     action: Action,
     cx: &AuthorizeContext<'_>,
 ) -> Result<Authorized<Action>, (Refusal, Action)> {
-    authorize(&Principal::hypothetical(account), action, cx)
+    let principal = Principal::hypothetical(account).seeing(nodes);
+    authorize(&principal, action, cx)
 }
 
 /// What was found out about an action that may be run.
@@ -221,12 +234,43 @@ struct Decision {
     answer: Answer,
 }
 
-fn decide(
+/// The decision with the rights of each node, and one that holds at some node.
+fn everywhere(
     principal: &Principal,
     action: &Action,
     cx: &AuthorizeContext<'_>,
+) -> Result<(Decision, Places), Refusal> {
+    if !principal.differs_by_node() {
+        let decision = decide(principal.account(), action, cx)?;
+        return Ok((decision, Places::All));
+    }
+    let (mut places, mut permitted, mut refused) = (Places::none(), None, None);
+    for (node, account) in principal.at_nodes() {
+        match decide(account, action, cx) {
+            Ok(decision) => {
+                places.permit(*node, decision.answer);
+                permitted.get_or_insert(decision);
+            }
+            Err(refusal) => {
+                places.refuse(*node, refusal);
+                // Where the nodes' reasons differ, none of them is that of the session.
+                let first = *refused.get_or_insert(refusal);
+                if first != refusal {
+                    refused = Some(Refusal::Denied);
+                }
+            }
+        }
+    }
+    permitted
+        .map(|decision| (decision, places))
+        .ok_or_else(|| refused.unwrap_or(Refusal::Denied))
+}
+
+fn decide(
+    account: &Account,
+    action: &Action,
+    cx: &AuthorizeContext<'_>,
 ) -> Result<Decision, Refusal> {
-    let account = principal.account();
     let name = action.name().ok_or(Refusal::MissingAction)?;
     let spec = builtin(name);
     let classes = match spec {

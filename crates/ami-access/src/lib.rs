@@ -23,12 +23,14 @@ pub mod glob;
 mod in_action;
 pub mod login;
 pub mod manager_conf;
+pub mod node;
 pub mod scope;
 pub mod secret;
 pub mod secret_hash;
 
 pub use account::{
-    Account, AccountName, Accounts, ChannelScope, General, NodeScope, OnNodeLoss, SlowPolicy,
+    Account, AccountName, Accounts, ChannelScope, General, NodeRule, NodeRules, NodeScope,
+    OnNodeLoss, SlowPolicy,
 };
 pub use authority::{
     ActionSpec, Cost, Irregular, LearnedActions, ListForm, RouteKind, builtin, builtin_all,
@@ -38,6 +40,7 @@ pub use event_filter::{EventFilter, EventFilters, FilterError};
 pub use glob::Glob;
 pub use login::{Denied, Principal, Proof, Unproven, Verified, account_of, verify};
 pub use manager_conf::{LoadErrors, Loaded, Notice, load, load_from};
+pub use node::{NodeId, NodeSelector, SeenNode};
 pub use scope::EventObjects;
 pub use secret::Secret;
 pub use secret_hash::{HashCost, SecretCheck, SecretHash, SecretHashError};

@@ -9,12 +9,13 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use ami_proto::Challenge;
 use ami_proto::challenge::md5_key;
+use ami_proto::{Challenge, ClassSet};
 use subtle::ConstantTimeEq;
 use thiserror::Error;
 
 use crate::account::{Account, Accounts};
+use crate::node::{NodeId, SeenNode};
 use crate::secret::Secret;
 use crate::secret_hash::SecretCheck;
 
@@ -113,6 +114,8 @@ pub struct Principal {
     account: Arc<Account>,
     login_name: Vec<u8>,
     node_suffix: Option<String>,
+    /// The account as it is at each node that the session sees, once that is known; empty where it is the same everywhere.
+    at_nodes: Arc<[(NodeId, Account)]>,
 }
 
 impl Principal {
@@ -132,12 +135,53 @@ impl Principal {
         self.node_suffix.as_deref()
     }
 
+    /// The same, in a session that sees these nodes. Where rights differ by node, nothing is permitted before this.
+    #[must_use]
+    pub fn seeing<'a>(mut self, nodes: impl Iterator<Item = SeenNode<'a>>) -> Self {
+        if self.differs_by_node() {
+            let at = |node: SeenNode<'_>| (node.id, self.account.at(node.name, node.tags));
+            self.at_nodes = nodes.map(at).collect();
+        }
+        self
+    }
+
+    /// Whether the account's rights may be other ones at another node.
+    pub fn differs_by_node(&self) -> bool {
+        !self.account.node_rules.is_empty()
+    }
+
+    /// The account with its rights at that node; `None` where they differ by node and the session does not see it.
+    pub fn account_at(&self, node: NodeId) -> Option<&Account> {
+        if !self.differs_by_node() {
+            return Some(&self.account);
+        }
+        let mut nodes = self.at_nodes.iter();
+        nodes
+            .find(|(other, _)| *other == node)
+            .map(|(_, account)| account)
+    }
+
+    /// The nodes where rights may differ, with the account's rights there; none where they are the same everywhere.
+    pub fn at_nodes(&self) -> &[(NodeId, Account)] {
+        &self.at_nodes
+    }
+
+    /// Classes whose events it may see at some node of its session.
+    pub fn read_somewhere(&self) -> ClassSet {
+        if !self.differs_by_node() {
+            return self.account.read;
+        }
+        let read = self.at_nodes.iter().map(|(_, account)| account.read);
+        read.fold(ClassSet::NONE, ClassSet::union)
+    }
+
     /// Nobody in particular, as if logged in to the account.
     pub(crate) fn hypothetical(account: &Arc<Account>) -> Self {
         Self {
             account: Arc::clone(account),
             login_name: account.name.as_str().as_bytes().into(),
             node_suffix: None,
+            at_nodes: Arc::default(),
         }
     }
 
@@ -149,6 +193,7 @@ impl Principal {
             && account.secret_hash == self.account.secret_hash;
         (same_secret && account.acl.allows(peer)).then(|| Self {
             account: Arc::clone(account),
+            at_nodes: Arc::default(),
             ..self.clone()
         })
     }
@@ -181,6 +226,7 @@ pub fn verify(
         account: Arc::clone(account),
         login_name: username.to_vec(),
         node_suffix,
+        at_nodes: Arc::default(),
     };
     match (&account.secret_hash, proof) {
         (None, _) => proven.map(|()| Verified::Proven(principal)),

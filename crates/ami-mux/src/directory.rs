@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use ami_access::LearnedActions;
+use ami_access::{LearnedActions, SeenNode};
 use ami_proto::AmiVersion;
 
 use crate::ids::NodeId;
@@ -121,6 +121,8 @@ impl NodeStatus {
 pub struct DirectoryEntry {
     /// Configured name.
     pub name: Arc<str>,
+    /// Configured tags.
+    pub tags: Arc<[Arc<str>]>,
     /// Its configuration directory, for the path checks of configuration actions.
     pub config_dir: Arc<str>,
     /// Its module directory, for ModuleLoad.
@@ -136,6 +138,7 @@ impl DirectoryEntry {
     pub fn new(name: &str) -> Self {
         Self {
             name: name.into(),
+            tags: Arc::default(),
             config_dir: "/etc/asterisk".into(),
             module_dir: "/usr/lib/asterisk/modules".into(),
             objects: SharedObjects::default(),
@@ -164,6 +167,15 @@ impl Directory {
     /// The entry of `node`, to be replaced.
     pub fn entry_mut(&mut self, node: NodeId) -> Option<&mut DirectoryEntry> {
         self.entries.get_mut(node.index())
+    }
+
+    /// What accounts can call `node` by.
+    pub fn seen(&self, node: NodeId) -> Option<SeenNode<'_>> {
+        self.entry(node).map(|entry| SeenNode {
+            id: node,
+            name: &entry.name,
+            tags: &entry.tags,
+        })
     }
 
     /// The node of that exact name.

@@ -11,6 +11,7 @@ mod delivery;
 mod dropped;
 mod effect;
 mod gate;
+mod interest;
 mod line;
 mod local;
 mod logged_in;
@@ -29,6 +30,7 @@ mod surroundings;
 mod verifying;
 
 pub use effect::{EndReason, LoginFault, RefusalKind, SessionEffect, SessionNote};
+pub use interest::Interest;
 pub use session::Session;
 pub use settings::{SessionSettings, SessionStart};
 pub use surroundings::Surroundings;

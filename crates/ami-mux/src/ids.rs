@@ -2,20 +2,11 @@
 
 use std::fmt;
 
+pub use ami_access::NodeId;
+
 /// A downstream connection, unique for the life of the process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SessionId(pub u64);
-
-/// A node, as its index in the configuration's list of nodes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct NodeId(pub u16);
-
-impl NodeId {
-    /// The node's index in the configuration and in the [`crate::Directory`].
-    pub fn index(self) -> usize {
-        usize::from(self.0)
-    }
-}
 
 /// One upstream connection of a node, unique for the life of that node's machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

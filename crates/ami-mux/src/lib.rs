@@ -26,8 +26,8 @@ mod view;
 
 pub use directory::{Booted, Directory, DirectoryEntry, NodeState, NodeStatus, Service};
 pub use downstream::{
-    EndReason, LoginFault, RefusalKind, Session, SessionEffect, SessionNote, SessionSettings,
-    SessionStart, Surroundings,
+    EndReason, Interest, LoginFault, RefusalKind, Session, SessionEffect, SessionNote,
+    SessionSettings, SessionStart, Surroundings,
 };
 pub use event::NodeEvent;
 pub use ids::{ActionSeq, LaneId, NodeId, SessionId};

@@ -29,6 +29,8 @@ pub enum Cause {
     TooManyPending,
     /// amiplex is stopping.
     Draining,
+    /// It was not authorised for this node. A session hands over no such action: this is the second lock of the door.
+    NotPermitted,
 }
 
 /// The end that amiplex gives to an action in its node's stead.
@@ -53,6 +55,7 @@ impl Failure {
             Cause::Deadline => format!("Deadline passed, {end}"),
             Cause::TooManyPending => format!("Too many actions pending on node {node}, {end}"),
             Cause::Draining => "Asterisk is shutting down".to_owned(),
+            Cause::NotPermitted => "Permission denied".to_owned(),
         }
     }
 

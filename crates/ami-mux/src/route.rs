@@ -3,12 +3,15 @@
 //! Only an [`Authorized`] action can be routed (I2). On a session of several nodes the first of these that says something
 //! decides: the header that names a node; the one node that has what the action names; a rule of the configuration; for a list
 //! that is only read, all nodes together; the account's `default_node`. Else an error: a write is never guessed.
+//!
+//! Where rights differ by node, an action goes to no node that does not permit it: `*`, lists of all nodes and rules leave such
+//! nodes out, and whatever else leads to one of them is denied.
 
 mod choice;
 mod location;
 mod rule;
 
-use ami_access::{ActionSpec, Authorized, ListForm, RouteKind};
+use ami_access::{ActionSpec, Authorized, ListForm, Refusal, RouteKind};
 use ami_proto::Action;
 use smallvec::SmallVec;
 
@@ -27,8 +30,19 @@ pub enum Route {
     Node(NodeId),
     /// To these nodes, and the answers are put together.
     Several(SmallVec<[NodeId; 4]>),
+    /// Nowhere: the account may not run it at the node where it would go.
+    Denied(Refusal),
     /// Nowhere; the client gets this `Message`.
     Refused(String),
+}
+
+impl Route {
+    /// To this node, if the action may be run there.
+    fn to(node: NodeId, action: &Authorized<Action>) -> Self {
+        action
+            .refusal_at(node)
+            .map_or(Self::Node(node), Self::Denied)
+    }
 }
 
 /// What led to a [`Route`].
@@ -89,7 +103,7 @@ pub fn route(
     policy: &RoutePolicy<'_>,
 ) -> (Route, Reason) {
     if let Some(only) = policy.view.single() {
-        return (Route::Node(only), Reason::OnlyNode);
+        return (Route::to(only, action), Reason::OnlyNode);
     }
     for name in policy.select {
         if let Some(value) = action
@@ -102,7 +116,7 @@ pub fn route(
         }
     }
     match locate(action, directory, policy.view) {
-        Location::At(node) => return (Route::Node(node), Reason::Located),
+        Location::At(node) => return (Route::to(node, action), Reason::Located),
         Location::Unclear(message) => return (Route::Refused(message), Reason::Located),
         Location::Nowhere => {}
     }
@@ -111,8 +125,7 @@ pub fn route(
         return (route, Reason::Rule(index));
     }
     if is_mergeable(action) {
-        let nodes = policy.view.nodes().iter().copied().collect();
-        return (Route::Several(nodes), Reason::MergedList);
+        return (all_that_permit(action, policy.view), Reason::MergedList);
     }
     match policy.default_node {
         Some(name) => (
@@ -139,15 +152,22 @@ fn by_header(
     let mut nodes: SmallVec<[NodeId; 4]> = SmallVec::new();
     for name in value.split(|byte| *byte == b',').map(<[u8]>::trim_ascii) {
         if name == b"*" {
-            nodes = view.nodes().iter().copied().collect();
-            break;
+            return match all_that_permit(action, view) {
+                Route::Several(nodes) => together(nodes, action),
+                other @ (Route::Node(_) | Route::Denied(_) | Route::Refused(_)) => other,
+            };
         }
-        match by_name(name, directory, view) {
+        match by_name(name, action, directory, view) {
             Route::Node(node) if nodes.contains(&node) => {}
             Route::Node(node) => nodes.push(node),
-            refused @ (Route::Several(_) | Route::Refused(_)) => return refused,
+            // Whoever names a node means it: the others are not asked without it.
+            refused @ (Route::Several(_) | Route::Denied(_) | Route::Refused(_)) => return refused,
         }
     }
+    together(nodes, action)
+}
+
+fn together(nodes: SmallVec<[NodeId; 4]>, action: &Authorized<Action>) -> Route {
     if let [only] = *nodes {
         return Route::Node(only);
     }
@@ -155,6 +175,16 @@ fn by_header(
         Ok(()) => Route::Several(nodes),
         Err(message) => Route::Refused(message.to_owned()),
     }
+}
+
+/// All nodes of the view that permit the action. Those that do not are, for this action, not there.
+fn all_that_permit(action: &Authorized<Action>, view: &View) -> Route {
+    let nodes = view.nodes().iter().copied();
+    let nodes: SmallVec<[NodeId; 4]> = nodes.filter(|node| action.permits(*node)).collect();
+    if nodes.is_empty() {
+        return Route::Denied(Refusal::Denied);
+    }
+    Route::Several(nodes)
 }
 
 /// Whether the action may be sent to more than one node at all.
@@ -187,7 +217,7 @@ fn by_default(
     directory: &Directory,
     view: &View,
 ) -> Route {
-    let route = by_name(name.as_bytes(), directory, view);
+    let route = by_name(name.as_bytes(), action, directory, view);
     let drains = |node| {
         let entry = directory.entry(node);
         entry.is_some_and(|entry| entry.status.service == Service::Draining)
@@ -196,17 +226,17 @@ fn by_default(
         Route::Node(node) if drains(node) && is_originate(action) => {
             Route::Refused(format!("Node {name} is draining, action not sent"))
         }
-        Route::Node(_) | Route::Several(_) | Route::Refused(_) => route,
+        Route::Node(_) | Route::Several(_) | Route::Denied(_) | Route::Refused(_) => route,
     }
 }
 
 /// An unknown node and one that the session may not see get the same answer.
-fn by_name(value: &[u8], directory: &Directory, view: &View) -> Route {
+fn by_name(value: &[u8], action: &Authorized<Action>, directory: &Directory, view: &View) -> Route {
     match directory
         .find(value.trim_ascii())
         .filter(|node| view.contains(*node))
     {
-        Some(node) => Route::Node(node),
+        Some(node) => Route::to(node, action),
         None => Route::Refused(format!("No such node: {}", String::from_utf8_lossy(value))),
     }
 }

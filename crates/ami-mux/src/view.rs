@@ -2,7 +2,7 @@
 //!
 //! The account's `nodes` is a ceiling: neither the listener nor `user@node` can add to it.
 
-use ami_access::NodeScope;
+use ami_access::{NodeScope, SeenNode};
 use smallvec::SmallVec;
 
 use crate::directory::Directory;
@@ -32,11 +32,10 @@ impl View {
             .ids()
             .filter(|node| listener.is_none_or(|only| only == *node))
             .filter(|node| named.is_none_or(|only| only == *node))
-            .filter(|node| match account {
-                NodeScope::All => true,
-                NodeScope::Names(allowed) => directory
+            .filter(|node| {
+                directory
                     .entry(*node)
-                    .is_some_and(|entry| allowed.iter().any(|name| **name == *entry.name)),
+                    .is_some_and(|entry| account.holds(&entry.name, &entry.tags))
             })
             .collect();
         (!nodes.is_empty()).then_some(Self { nodes })
@@ -53,6 +52,11 @@ impl View {
             [only] => Some(only),
             _ => None,
         }
+    }
+
+    /// The same with what accounts can call them by.
+    pub fn seen<'a>(&'a self, directory: &'a Directory) -> impl Iterator<Item = SeenNode<'a>> {
+        self.nodes.iter().filter_map(|node| directory.seen(*node))
     }
 
     /// Whether the session may see `node`.

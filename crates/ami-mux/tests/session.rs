@@ -7,6 +7,8 @@
     reason = "a test fails loudly"
 )]
 
+#[path = "session/by_node.rs"]
+mod by_node;
 #[path = "session/command_output.rs"]
 mod command_output;
 #[path = "support/desk.rs"]

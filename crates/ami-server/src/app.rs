@@ -150,6 +150,7 @@ impl App {
                 hub: Arc::new(EventHub::default()),
             });
             let entry = DirectoryEntry {
+                tags: node.tags.iter().map(|tag| tag.as_str().into()).collect(),
                 config_dir: node.config_dir.as_str().into(),
                 module_dir: node.module_dir.as_str().into(),
                 ..DirectoryEntry::new(&name)

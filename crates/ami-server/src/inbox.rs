@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::task::{Context, Poll, Waker};
 
 use ami_access::SlowPolicy;
-use ami_mux::{Mail, SecurityEvent};
+use ami_mux::{Interest, Mail, SecurityEvent};
 use ami_proto::ClassSet;
 use ami_telemetry::CloseReason;
 use parking_lot::Mutex;
@@ -49,6 +49,8 @@ struct Queue {
     budget: Budget,
     closed: Option<CloseReason>,
     sleeper: Option<Sleeper>,
+    /// Where the session wants other classes of one node than of another.
+    by_node: Option<Interest>,
 }
 
 /// The session's task, which waits. It is woken once, and then has to ask again.
@@ -86,6 +88,7 @@ impl Inbox {
             budget,
             closed: None,
             sleeper: None,
+            by_node: None,
         };
         Self {
             queue: Mutex::new(queue),
@@ -106,8 +109,12 @@ impl Inbox {
     }
 
     /// The classes of events that are worth posting. The session tests again when it writes.
-    pub(crate) fn set_interest(&self, interest: ClassSet) {
-        self.interest.store(interest.bits(), Ordering::Release);
+    pub(crate) fn set_interest(&self, interest: impl Into<Interest>) {
+        let interest = interest.into();
+        let by_node = interest.differs_by_node().then(|| interest.clone());
+        self.queue.lock().by_node = by_node;
+        self.interest
+            .store(interest.somewhere().bits(), Ordering::Release);
     }
 
     /// What the session has drained and not written, in bytes of events and of replies.
@@ -128,7 +135,9 @@ impl Inbox {
             if queue.closed.is_some() {
                 break;
             }
-            self.post_one(&mut queue, mail);
+            if queue.wants(mail) {
+                self.post_one(&mut queue, mail);
+            }
         }
         let woken = queue.woken();
         drop(queue);
@@ -195,6 +204,14 @@ fn is_wanted(mail: &Mail, interest: ClassSet) -> bool {
 }
 
 impl Queue {
+    /// Whether the session wants this of its node, once it wants such a thing of some node.
+    fn wants(&self, mail: &Mail) -> bool {
+        match (&self.by_node, mail) {
+            (Some(interest), Mail::Event(event)) => event.visible_to(interest.at(event.node())),
+            _ => true,
+        }
+    }
+
     fn sleeps(&mut self, cx: &Context<'_>, for_mail: bool) {
         match &mut self.sleeper {
             Some(sleeper) if sleeper.waker.will_wake(cx.waker()) => sleeper.for_mail = for_mail,

@@ -5,45 +5,58 @@
 
 use crate::cli::words;
 
-/// The list of an account; an absent one restricts nothing.
+/// The beginning of a line, in words.
+type Entry = Vec<Vec<u8>>;
+
+/// The list of an account; an absent one restricts nothing. At a node with several tags there can be several: a line must be in
+/// all of them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct CommandRights {
-    allowed: Option<Vec<Vec<Vec<u8>>>>,
+    allowed: Vec<Vec<Entry>>,
 }
 
 impl CommandRights {
     /// Whether the account may run the line of these words, their ASCII case not regarded. An empty line
     /// does nothing: the node says so itself.
     pub(crate) fn permit(&self, line: &[Vec<u8>]) -> bool {
-        let begins_with = |entry: &Vec<Vec<u8>>| {
+        let begins_with = |entry: &Entry| {
             entry.len() <= line.len()
                 && entry
                     .iter()
                     .zip(line)
                     .all(|(wanted, given)| wanted.eq_ignore_ascii_case(given))
         };
-        line.is_empty()
-            || self
-                .allowed
-                .as_ref()
-                .is_none_or(|entries| entries.iter().any(begins_with))
+        let mut lists = self.allowed.iter();
+        line.is_empty() || lists.all(|entries| entries.iter().any(begins_with))
     }
 
     /// Whether there is a list.
     pub(crate) fn is_limited(&self) -> bool {
-        self.allowed.is_some()
+        !self.allowed.is_empty()
+    }
+
+    /// Takes over what these say together; what none of them says stays.
+    pub(super) fn replaced_by(&mut self, others: &[&Self]) {
+        let allowed: Vec<_> = others.iter().flat_map(|one| one.allowed.clone()).collect();
+        if !allowed.is_empty() {
+            self.allowed = allowed;
+        }
     }
 
     /// Adds the entries of one line; `None` when one is empty.
     pub(crate) fn allow(&mut self, list: &str) -> Option<()> {
-        let entries: Vec<_> = list
+        let entries: Vec<Entry> = list
             .split(',')
             .map(|entry| words(entry.as_bytes()))
             .collect();
         if entries.iter().any(Vec::is_empty) {
             return None;
         }
-        self.allowed.get_or_insert_with(Vec::new).extend(entries);
+        // The lines of one section are one list.
+        match self.allowed.last_mut() {
+            Some(list) => list.extend(entries),
+            None => self.allowed.push(entries),
+        }
         Some(())
     }
 }

@@ -33,26 +33,26 @@ impl Pattern {
 pub(crate) struct ActionRightsError;
 
 /// The two lists of an account; an absent one restricts nothing.
+///
+/// At a node with several tags there can be several lists of what is allowed: an action must be in all of them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ActionRights {
-    allow: Option<Vec<Pattern>>,
+    allow: Vec<Vec<Pattern>>,
     deny: Vec<Pattern>,
 }
 
 impl ActionRights {
     /// Whether the account may run the action of that name, in whatever case.
     pub fn permit(&self, action: &str) -> bool {
-        if self.allow.is_none() && self.deny.is_empty() {
+        if self.allow.is_empty() && self.deny.is_empty() {
             return true;
         }
         if ALWAYS.iter().any(|name| name.eq_ignore_ascii_case(action)) {
             return true;
         }
         let lower = action.to_ascii_lowercase();
-        let allowed = self
-            .allow
-            .as_ref()
-            .is_none_or(|list| list.iter().any(|pattern| pattern.matches(&lower)));
+        let has = |list: &Vec<Pattern>| list.iter().any(|pattern| pattern.matches(&lower));
+        let allowed = self.allow.iter().all(has);
         allowed && !self.deny.iter().any(|pattern| pattern.matches(&lower))
     }
 
@@ -61,17 +61,38 @@ impl ActionRights {
         self.named().any(|name| name.eq_ignore_ascii_case(action))
     }
 
-    /// The names in `allow_actions` that are no patterns, in lower case.
+    /// The names in `allow_actions` that are no patterns, in lower case; of several lists those that are in all of them.
     pub(crate) fn named(&self) -> impl Iterator<Item = &str> {
-        let allowed = self.allow.iter().flatten();
-        allowed
+        let (first, others) = match self.allow.split_first() {
+            Some((first, others)) => (first.as_slice(), others),
+            None => (&[][..], &[][..]),
+        };
+        first
+            .iter()
             .filter(|pattern| !pattern.is_prefix)
+            .filter(|pattern| others.iter().all(|list| list.contains(pattern)))
             .map(|pattern| pattern.name.as_str())
+    }
+
+    /// Takes over what these say together, each of the two lists by itself. What none of them says stays.
+    pub(super) fn replaced_by(&mut self, others: &[&Self]) {
+        let allow: Vec<_> = others.iter().flat_map(|one| one.allow.clone()).collect();
+        if !allow.is_empty() {
+            self.allow = allow;
+        }
+        let deny: Vec<_> = others.iter().flat_map(|one| one.deny.clone()).collect();
+        if !deny.is_empty() {
+            self.deny = deny;
+        }
     }
 
     pub(crate) fn allow(&mut self, list: &str) -> Result<(), ActionRightsError> {
         let patterns = parse(list)?;
-        self.allow.get_or_insert_with(Vec::new).extend(patterns);
+        // The lines of one section are one list.
+        match self.allow.last_mut() {
+            Some(list) => list.extend(patterns),
+            None => self.allow.push(patterns),
+        }
         Ok(())
     }
 

@@ -14,10 +14,12 @@ use super::named_acl::NamedAcls;
 use super::report::{Place, Report};
 use super::section::Section;
 use crate::account::{
-    Account, AccountName, ActionRights, CommandRights, General, Limits, NodeScope, SlowPolicy,
+    Account, AccountName, ActionRights, CommandRights, General, Limits, NodeRules, NodeScope,
+    SlowPolicy,
 };
 use crate::acl::Acl;
 use crate::event_filter::EventFilters;
+use crate::node::NodeSelector;
 use crate::scope;
 
 /// Collects the accounts of a file in order.
@@ -110,10 +112,15 @@ impl<'a> AccountsBuilder<'a> {
             }
             if account.channels.is_some() {
                 notice_what_channels_leave(&account, &at, report);
+                for rule in account.node_rules.iter() {
+                    notice_what_channels_leave(&account.under(&[rule]), &at, report);
+                }
             }
-            if let (NodeScope::Names(names), Some(default)) =
+            if let (NodeScope::Only(selectors), Some(default)) =
                 (&account.nodes, &account.default_node)
-                && !names.contains(default)
+                // Which nodes have a tag is not known here.
+                && selectors.iter().all(|one| matches!(one, NodeSelector::Name(_)))
+                && !account.nodes.holds::<&str>(default, &[])
             {
                 let text = format!(
                     "default_node of account {} is not among its nodes",
@@ -152,6 +159,7 @@ impl<'a> AccountsBuilder<'a> {
             display_connects: self.general.display_connects,
             actions: ActionRights::default(),
             commands: CommandRights::default(),
+            node_rules: NodeRules::default(),
             channels: None,
             event_filters: EventFilters::with_disabled(Arc::clone(&self.disabled_events)),
             file: at.file.clone(),

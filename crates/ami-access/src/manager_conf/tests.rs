@@ -1,5 +1,6 @@
 //! Whole files: options, reports with file and line, files as they are in use.
 
+mod at_node;
 mod options;
 mod samples;
 mod secret_hash;
@@ -13,6 +14,7 @@ use ami_proto::{Class, ClassSet};
 use super::*;
 use crate::account::{Account, NodeScope, OnNodeLoss, SlowPolicy};
 use crate::fixture::loaded;
+use crate::node::NodeSelector;
 
 fn account(lines: &str) -> Account {
     let loaded = loaded(&format!("[u]\n{lines}\n"), "").unwrap();
@@ -64,7 +66,10 @@ fn amiplex_options() {
     );
     assert_eq!(
         account.nodes,
-        NodeScope::Names(vec!["pbx1".to_owned(), "pbx2".to_owned()])
+        NodeScope::Only(vec![
+            NodeSelector::Name("pbx1".to_owned()),
+            NodeSelector::Name("pbx2".to_owned())
+        ])
     );
     assert_eq!(account.default_node.as_deref(), Some("pbx2"));
     assert_eq!(account.label.as_deref(), Some("Server"));

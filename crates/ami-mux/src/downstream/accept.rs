@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use ami_access::{AuthorizeContext, Cost, LearnedActions, RouteKind, authorize};
+use ami_access::{AuthorizeContext, Cost, LearnedActions, Refusal, RouteKind, authorize};
 use ami_proto::encode::error;
 use ami_proto::limits::HEADERS_MAX;
 use ami_proto::{Action, Incoming};
@@ -96,11 +96,7 @@ impl Session {
         };
         let authorized = match authorize(&login.principal, action, &context) {
             Ok(authorized) => authorized,
-            Err((refusal, action)) => {
-                let message = refusal.message(action.name());
-                let report = security::refused(login, &action, refusal);
-                return refused(&action, &message, RefusalKind::Access(refusal), report);
-            }
+            Err((refusal, action)) => return denied(login, &action, refusal),
         };
         if authorized.route() == RouteKind::Local {
             let local = authorized
@@ -127,12 +123,16 @@ impl Session {
         match route(&authorized, directory, &policy).0 {
             Route::Node(node) => {
                 let cost = cost_of(&authorized, login);
-                Judged::Node(node, cost, Box::new(authorized))
+                match authorized.at(node) {
+                    Ok(authorized) => Judged::Node(node, cost, Box::new(authorized)),
+                    Err((refusal, authorized)) => denied(login, authorized.action(), refusal),
+                }
             }
             Route::Several(nodes) => {
                 let cost = cost_of(&authorized, login);
                 Judged::Several(nodes, cost, Box::new(authorized))
             }
+            Route::Denied(refusal) => denied(login, authorized.action(), refusal),
             Route::Refused(message) => {
                 refused(authorized.action(), &message, RefusalKind::Route, None)
             }
@@ -157,6 +157,13 @@ enum Judged {
         note: SessionNote,
         report: Option<SecurityReport>,
     },
+}
+
+/// What the account's rights refuse.
+fn denied(login: &Login, action: &Action, refusal: Refusal) -> Judged {
+    let message = refusal.message(action.name());
+    let report = security::refused(login, action, refusal);
+    refused(action, &message, RefusalKind::Access(refusal), report)
 }
 
 fn refused(

@@ -54,7 +54,8 @@ impl Session {
         let Phase::Open(login) = &mut self.phase else {
             return;
         };
-        if !login.view.contains(event.node()) || !event.visible_to(login.interest) {
+        if !login.view.contains(event.node()) || !event.visible_to(login.interest.at(event.node()))
+        {
             self.note(SessionNote::EventDiscarded);
             return;
         }

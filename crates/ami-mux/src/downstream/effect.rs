@@ -1,8 +1,9 @@
 //! What a session's machine asks of its driver, and what it has to tell people.
 
 use ami_access::{Denied, Refusal, SecretCheck};
-use ami_proto::{ClassSet, Slices};
+use ami_proto::Slices;
 
+use super::interest::Interest;
 use crate::ids::NodeId;
 use crate::security::SecurityReport;
 use crate::upstream::Submission;
@@ -47,10 +48,10 @@ pub enum SessionEffect {
         /// Nodes of its view.
         nodes: Vec<NodeId>,
         /// Classes that it wants now.
-        interest: ClassSet,
+        interest: Interest,
     },
     /// It wants other classes now.
-    Interest(ClassSet),
+    Interest(Interest),
     /// It came while this node was away: the node shall tell it everything it has.
     Replay(NodeId),
     /// Write what is left, then close.

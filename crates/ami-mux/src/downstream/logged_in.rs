@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use ami_access::{EventFilters, Principal};
-use ami_proto::ClassSet;
 use smallvec::SmallVec;
 
+use super::interest::Interest;
 use super::own_bridges::OwnBridges;
 use crate::ids::NodeId;
 use crate::view::View;
@@ -17,7 +17,7 @@ pub(super) struct Login {
     pub(super) principal: Principal,
     pub(super) view: View,
     /// What the client asked for, within what it may read.
-    pub(super) interest: ClassSet,
+    pub(super) interest: Interest,
     pub(super) label: Option<Arc<str>>,
     /// Headers that choose a node, and so do not go up; none on a session of one node.
     pub(super) strip: Arc<[String]>,

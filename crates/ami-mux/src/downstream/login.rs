@@ -15,6 +15,7 @@ use bytes::Bytes;
 use smallvec::SmallVec;
 
 use super::effect::{EndReason, LoginFault, SessionEffect, SessionNote};
+use super::interest::Interest;
 use super::logged_in::Login;
 use super::own_bridges::OwnBridges;
 use super::session::{Phase, Session};
@@ -215,6 +216,8 @@ impl Session {
         now: Instant,
     ) {
         let id = action.action_id();
+        let directory = surroundings.directory();
+        let principal = principal.seeing(view.seen(&directory));
         let account = principal.account();
         if !surroundings.claim_login(account.name.as_str(), !account.allow_multiple_login) {
             self.report_session_limit(action, surroundings);
@@ -249,17 +252,17 @@ impl Session {
             own_filters: None,
             told_booted: SmallVec::new(),
             since: now,
-            missing: away(&view, &surroundings.directory()),
+            missing: away(&view, &directory),
             told: SmallVec::new(),
             own_bridges: OwnBridges::default(),
-            interest: account.read.intersection(asked),
+            interest: Interest::of(&principal, asked),
             label: several.then_some(label),
             view,
             principal,
         };
         self.challenge = None;
         self.write(success(id.as_ref(), "Authentication accepted"));
-        let (nodes, interest) = (login.view.nodes().to_vec(), login.interest);
+        let (nodes, interest) = (login.view.nodes().to_vec(), login.interest.clone());
         self.phase = Phase::Open(Box::new(login));
         self.effects.push_back(SessionEffect::LoggedIn {
             nodes: nodes.clone(),

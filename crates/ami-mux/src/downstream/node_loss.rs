@@ -91,7 +91,7 @@ impl Session {
         }
         login.told_booted.retain(|(other, _)| *other != node);
         login.told_booted.push(told);
-        if !wants_system(login) {
+        if !wants_system(login, node) {
             return;
         }
         let passed = now.saturating_duration_since(booted.heard);
@@ -116,7 +116,7 @@ impl Session {
         let Phase::Open(login) = &self.phase else {
             return;
         };
-        if !wants_system(login) {
+        if !wants_system(login, node) {
             return;
         }
         let directory = surroundings.directory();
@@ -138,6 +138,6 @@ impl Session {
     }
 }
 
-fn wants_system(login: &Login) -> bool {
-    login.interest.covers(ClassSet::of(Class::System))
+fn wants_system(login: &Login, node: NodeId) -> bool {
+    login.interest.at(node).covers(ClassSet::of(Class::System))
 }

@@ -5,6 +5,7 @@
 
 use ami_access::{Account, Denied, Refusal, account_of};
 use ami_proto::{Action, ActionName};
+use smallvec::SmallVec;
 
 use super::effect::{LoginFault, SessionEffect, SessionNote};
 use super::logged_in::Login;
@@ -167,13 +168,17 @@ impl Session {
         let Phase::Open(login) = &self.phase else {
             return;
         };
-        if !SecurityEvent::visible_to(login.interest) {
+        // What concerns a node is for those who may read the class there.
+        let reads = |node: &NodeId| SecurityEvent::visible_to(login.interest.at(*node));
+        let nodes = login.view.nodes().iter().copied();
+        let read: SmallVec<[NodeId; 4]> = nodes.filter(reads).collect();
+        if read.is_empty() {
             self.note(SessionNote::EventDiscarded);
             return;
         }
         // They tell of accounts and addresses, and of no channel.
         let sees_all = login.principal.account().channels.is_none();
-        if sees_all && event.concerns(login.view.nodes()) && login.filters().admit(event.bytes()) {
+        if sees_all && event.concerns(&read) && login.filters().admit(event.bytes()) {
             self.give_bytes(event.bytes().clone());
         }
     }

@@ -45,6 +45,10 @@ impl Session {
             let Some(entry) = directory.entry(*node) else {
                 continue;
             };
+            // Never true of what the router chose; but nothing may go anywhere on its word alone.
+            if !action.permits(*node) {
+                continue;
+            }
             match why_not(entry) {
                 Some(reason) => merge.leave_out(&entry.name, reason),
                 None => asked.push((*node, Arc::clone(&entry.name))),
@@ -55,7 +59,10 @@ impl Session {
             return;
         }
         for (node, name) in asked {
-            let seq = self.line.push_for_node(node, cost, action.clone());
+            let Ok(action) = action.clone().at(node) else {
+                continue;
+            };
+            let seq = self.line.push_for_node(node, cost, action);
             merge.ask(node, name, seq);
         }
         self.merges.push(merge);

@@ -1,6 +1,6 @@
 //! How a rule chooses among its nodes.
 //!
-//! Only among those that are up and take new calls: a rule that finds none is an error for the client, never another node.
+//! Only among those that permit the action, are up and take new calls: a rule that finds none is an error for the client, never another node.
 //! Nothing is chosen again once an action was given away.
 
 use std::sync::Arc;
@@ -48,10 +48,28 @@ pub(super) fn choose(
     directory: &Directory,
     view: &View,
 ) -> Route {
-    let visible = rule
+    let mut refusal = None;
+    let visible: SmallVec<[&RuleTarget; 4]> = rule
         .targets
         .iter()
-        .filter(|target| view.contains(target.node));
+        .filter(|target| view.contains(target.node))
+        .filter(|target| match action.refusal_at(target.node) {
+            None => true,
+            Some(reason) => {
+                refusal.get_or_insert(reason);
+                false
+            }
+        })
+        .collect();
+    if let (true, Some(refusal)) = (visible.is_empty(), refusal) {
+        return Route::Denied(refusal);
+    }
+    let is_up = |target: &RuleTarget| {
+        let entry = directory.entry(target.node);
+        entry.is_some_and(|entry| entry.status.is_up())
+    };
+    let some_is_up = visible.iter().any(|target| is_up(target));
+    let visible = visible.into_iter();
     if matches!(rule.choice, Choice::All) {
         let nodes: SmallVec<[_; 4]> = visible.map(|target| target.node).collect();
         return match (&*nodes, goes_to_several(action)) {
@@ -77,21 +95,11 @@ pub(super) fn choose(
         Choice::LeastCalls(turns) => by_calls(&usable, directory, turns.next()),
         Choice::Weighted(turns) => by_weight(&usable, turns.next()),
     };
-    let is_up = |target: &&RuleTarget| {
-        let entry = directory.entry(target.node);
-        entry.is_some_and(|entry| entry.status.is_up())
-    };
     match chosen {
         Some(target) => Route::Node(target.node),
-        None if rule
-            .targets
-            .iter()
-            .any(|target| view.contains(target.node) && is_up(&target)) =>
-        {
-            Route::Refused(
-                "No node of the rule for this action is in service, action not sent".to_owned(),
-            )
-        }
+        None if some_is_up => Route::Refused(
+            "No node of the rule for this action is in service, action not sent".to_owned(),
+        ),
         None => none_is_up(),
     }
 }

@@ -1,10 +1,14 @@
+mod by_node;
 mod service;
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
+use std::sync::Arc;
 
 use ami_access::manager_conf::MemoryFiles;
-use ami_access::{AuthorizeContext, Glob, NodeScope, Proof, authorize, load_from, verify};
+use ami_access::{
+    AuthorizeContext, Glob, NodeScope, NodeSelector, Proof, authorize, load_from, trial, verify,
+};
 use ami_proto::{ActionDecoder, Frame, Incoming};
 use bytes::{Bytes, BytesMut};
 
@@ -90,7 +94,9 @@ impl<'a> Ask<'a> {
     fn refusal(&self, text: &str) -> String {
         match self.route(text) {
             Route::Refused(message) => message,
-            other @ (Route::Node(_) | Route::Several(_)) => panic!("{text}: {other:?}"),
+            other @ (Route::Node(_) | Route::Several(_) | Route::Denied(_)) => {
+                panic!("{text}: {other:?}")
+            }
         }
     }
 }
@@ -169,7 +175,10 @@ fn nodes_that_the_session_may_not_see_count_for_nothing() {
     channel(&directory, 2, "PJSIP/100-1", "c.1");
     channel(&directory, 2, "PJSIP/200-1", "c.2");
     let mut ask = Ask::of(&directory);
-    ask.scope = NodeScope::Names(vec!["pbx0".to_owned(), "pbx1".to_owned()]);
+    ask.scope = NodeScope::Only(vec![
+        NodeSelector::Name("pbx0".to_owned()),
+        NodeSelector::Name("pbx1".to_owned()),
+    ]);
     assert_eq!(
         ask.route("Action: Hangup|Channel: PJSIP/100-1"),
         Route::Node(NodeId(0))

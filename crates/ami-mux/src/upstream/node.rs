@@ -162,7 +162,9 @@ impl<R: Clone> Node<R> {
 
     /// An action for this node.
     pub fn submit(&mut self, submission: Submission<R>, now: Instant) {
-        let refusal = if self.draining {
+        let refusal = if !submission.action.permits(self.settings.id) {
+            Some(Cause::NotPermitted)
+        } else if self.draining {
             Some(Cause::Draining)
         } else if self.status.service == Service::Maintenance {
             Some(Cause::Maintenance)

@@ -31,6 +31,8 @@ const MANAGER_CONF: &str = "[general]\n[a]\nsecret = s\nread = all\nwrite = all\
     [h]\nsecret_hash = $argon2id$v=19$m=8,t=1,p=1$BwcHBwcHBwcHBwcHBwcHBw$TvJZjSjEyaTxaRflA27IE3+/2/M2EI/A3lqcozmYpVQ\n\
     read = all\nwrite = all\n\
     [t]\nsecret = s\nread = all\nwrite = all\nchannels = PJSIP/acme-*,Local/*@acme-*\n\
+    [split]\nsecret = s\nwrite@pbx1 = originate\nread@pbx2 = agent\n\
+    [halved]\nsecret = s\nread = call\nread@pbx1 = system,call,security\nwrite = all\nwrite@pbx2 = system\ndeny_actions@pbx2 = CoreShowChannels\n\
     [u]\nsecret = s\nread = all\nwrite = all\nchannels = PJSIP/acme-*\nresync = no\n";
 
 /// The bench.

@@ -10,9 +10,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ami_mux::{
-    Mail, NodeId, SecurityEvent, Session, SessionEffect, SessionSettings, SessionStart, Submission,
+    Interest, Mail, NodeId, SecurityEvent, Session, SessionEffect, SessionSettings, SessionStart,
+    Submission,
 };
-use ami_proto::ClassSet;
 use ami_telemetry::CloseReason;
 use bytes::BytesMut;
 use tokio::io::AsyncWriteExt;
@@ -194,11 +194,11 @@ impl Driver {
                 SessionEffect::LoggedIn { nodes, interest } => {
                     self.origin.logged_in();
                     // First: what comes between the subscription and this would be thrown away.
-                    self.inbox.set_interest(interest);
+                    self.inbox.set_interest(interest.clone());
                     self.logged_in(nodes);
-                    self.set_interest(interest);
+                    self.set_interest(&interest);
                 }
-                SessionEffect::Interest(interest) => self.set_interest(interest),
+                SessionEffect::Interest(interest) => self.set_interest(&interest),
                 SessionEffect::Security(report) => {
                     let stamped = self.world.accounts.load().general().timestamp_events;
                     let security = &self.world.security;
@@ -310,10 +310,10 @@ impl Driver {
         self.presence.logged_in(account, self.start.peer, nodes);
     }
 
-    fn set_interest(&mut self, interest: ClassSet) {
-        self.inbox.set_interest(interest);
+    fn set_interest(&mut self, interest: &Interest) {
+        self.inbox.set_interest(interest.clone());
         self.presence
-            .reads_security(SecurityEvent::visible_to(interest));
+            .reads_security(SecurityEvent::visible_to(interest.somewhere()));
     }
 
     /// Leaves every place where the session is known, and gives the last bytes a moment to go.

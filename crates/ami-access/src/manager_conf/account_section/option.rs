@@ -1,5 +1,7 @@
 //! The options of an account, Asterisk's and amiplex's own.
 
+mod at_node;
+
 use std::sync::Arc;
 
 use ami_proto::{ClassSet, CommandOutput};
@@ -10,6 +12,7 @@ use super::super::section::Variable;
 use super::super::value;
 use crate::account::{Account, ChannelScope, Names, NodeScope, OnNodeLoss, SlowPolicy};
 use crate::event_filter::EventFilter;
+use crate::node::NodeSelector;
 use crate::secret::Secret;
 use crate::secret_hash::SecretHash;
 
@@ -35,6 +38,9 @@ pub(super) fn apply(
             report.error(at, format!("{}: {error}", name.to_ascii_lowercase()));
         }
         return;
+    }
+    if let Some((option, place)) = name.split_once('@') {
+        return at_node::apply(account, option, place, variable, report);
     }
     match name.to_ascii_lowercase().as_str() {
         "secret" => account.secret = Some(Secret::new(value.clone())),
@@ -183,7 +189,9 @@ fn unsupported(name: &str, at: &Place, report: &mut Report) {
 
 fn expected(name: &str) -> &'static str {
     match name {
-        "nodes" => "`all`, or names of nodes separated by commas",
+        "nodes" => {
+            "`all`, or names of nodes separated by commas, `tag:` and a tag for all that have it"
+        }
         "default_node" => "the name of a node",
         "label" => "the name of a header: letters, digits, `-` and `_`",
         "slow" => "`disconnect` or `drop-oldest`",
@@ -205,13 +213,14 @@ fn expected(name: &str) -> &'static str {
 
 /// An empty list would be a typo that grants all or nothing: neither is guessed.
 fn nodes(account: &mut Account, value: &str) -> Option<()> {
-    let names: Vec<String> = value::list(value).map(str::to_owned).collect();
-    let is_all = |name: &String| name.eq_ignore_ascii_case("all") || name == "*";
-    account.nodes = match names.as_slice() {
+    let names: Vec<&str> = value::list(value).collect();
+    account.nodes = match *names {
         [] => return None,
-        [name] if is_all(name) => NodeScope::All,
-        _ if names.iter().any(is_all) => return None,
-        _ => NodeScope::Names(names),
+        [name] if name.eq_ignore_ascii_case("all") || name == "*" => NodeScope::All,
+        _ => {
+            let selectors: Option<_> = names.iter().map(|name| NodeSelector::parse(name)).collect();
+            NodeScope::Only(selectors?)
+        }
     };
     Some(())
 }

@@ -4,6 +4,7 @@ use ami_proto::encode::error;
 use ami_proto::{ClassSet, ClientActionId, EventMask, ResponseBuilder, parse_event_mask};
 
 use crate::downstream::effect::SessionEffect;
+use crate::downstream::interest::Interest;
 use crate::downstream::session::{Phase, Session};
 
 impl Session {
@@ -29,8 +30,8 @@ impl Session {
         let Phase::Open(login) = &mut self.phase else {
             return;
         };
-        login.interest = login.principal.account().read.intersection(asked);
-        let interest = login.interest;
+        login.interest = Interest::of(&login.principal, asked);
+        let interest = login.interest.clone();
         login.own_bridges.forget_all();
         self.effects.push_back(SessionEffect::Interest(interest));
         if broken && asked == ClassSet::ALL {

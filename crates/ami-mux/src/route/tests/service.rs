@@ -26,7 +26,7 @@ fn a_node_out_of_service_gets_no_new_calls_by_rule_and_what_names_it() {
         let here = Route::Node(NodeId(0));
         assert_eq!(ask.route(&format!("{ORIGINATE}|Node: pbx0")), here);
         assert_eq!(ask.route("Action: Hangup|Channel: PJSIP/own-1"), here);
-        ask.scope = NodeScope::Names(vec!["pbx0".to_owned()]);
+        ask.scope = NodeScope::Only(vec![NodeSelector::Name("pbx0".to_owned())]);
         assert_eq!(ask.route(ORIGINATE), here);
     }
 }
