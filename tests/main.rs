@@ -26,6 +26,7 @@
 mod support;
 
 mod actions;
+mod admin;
 mod bad_input;
 mod by_node;
 mod check;

@@ -333,6 +333,18 @@ impl Amiplex {
         assert!(waited.await.is_ok(), "{listener}: actions never learned");
     }
 
+    /// Where its configuration is.
+    pub fn directory(&self) -> &Path {
+        self.directory.path()
+    }
+
+    /// Runs a verb of the program against it: exit code, and all that it wrote.
+    pub async fn operate(&self, words: &[&str]) -> (i32, String) {
+        let config = self.directory().join("amiplex.toml");
+        let config = ["--config", config.to_str().expect("text")];
+        run_amiplex(&[words, &config].concat()).await
+    }
+
     /// Everything it has logged.
     pub fn log(&self) -> Vec<String> {
         self.log.lock().clone()

@@ -6,6 +6,8 @@ use ami_access::HashCost;
 use ami_access::secret_hash::{ITERATIONS_MAX, MEMORY_KIB_MAX, PARALLELISM_MAX};
 use clap::{Parser, Subcommand, value_parser};
 
+use crate::operate::Door;
+
 /// A proxy and multiplexer for the Asterisk Manager Interface.
 #[derive(Debug, Parser)]
 #[command(name = "amiplex", version, about, disable_help_subcommand = true)]
@@ -58,6 +60,50 @@ pub(crate) enum Verb {
         #[arg(long, value_name = "COUNT", default_value_t = HashCost::default().parallelism,
             value_parser = value_parser!(u32).range(1..=i64::from(PARALLELISM_MAX)))]
         parallelism: u32,
+    },
+    /// Say how the nodes of the running amiplex are.
+    Status {
+        #[command(flatten)]
+        door: Door,
+        /// As the admin socket gives it.
+        #[arg(long)]
+        json: bool,
+    },
+    /// List the client sessions of the running amiplex.
+    Sessions {
+        #[command(flatten)]
+        door: Door,
+        /// As the admin socket gives it.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Close a client session of the running amiplex.
+    Kick {
+        #[command(flatten)]
+        door: Door,
+        /// Its id, as `sessions` and the log have it.
+        id: u64,
+    },
+    /// Send no new calls to a node, but for those that name it.
+    Drain {
+        #[command(flatten)]
+        door: Door,
+        /// Its name.
+        node: String,
+    },
+    /// Send no actions of clients to a node. Its events keep coming.
+    Maintenance {
+        #[command(flatten)]
+        door: Door,
+        /// Its name.
+        node: String,
+    },
+    /// Put a node back into service after `drain` or `maintenance`.
+    Resume {
+        #[command(flatten)]
+        door: Door,
+        /// Its name.
+        node: String,
     },
     /// Start two simulated nodes with live calls and amiplex in front of them; needs no file and no root.
     Demo {

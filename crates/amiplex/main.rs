@@ -6,6 +6,7 @@ mod check;
 mod cli;
 mod demo;
 mod hash_secret;
+mod operate;
 mod reload;
 mod route;
 mod run;
@@ -52,6 +53,12 @@ fn main() -> ExitCode {
             iterations,
             parallelism,
         }),
+        Verb::Status { door, json } => operate::status(&door, json),
+        Verb::Sessions { door, json } => operate::sessions(&door, json),
+        Verb::Kick { door, id } => operate::kick(&door, id),
+        Verb::Drain { door, node } => operate::serve(&door, &node, "drain"),
+        Verb::Maintenance { door, node } => operate::serve(&door, &node, "maintenance"),
+        Verb::Resume { door, node } => operate::serve(&door, &node, "resume"),
         Verb::Demo { port, calls } => demo::demo(port, calls),
         Verb::Version => say(&format!("amiplex {}", env!("CARGO_PKG_VERSION"))),
     };

@@ -101,6 +101,17 @@ impl Default for Server {
 pub struct Admin {
     /// Where `GET /metrics` is answered, over plain HTTP and without a login; `None` turns metrics off.
     pub listen: Option<SocketAddr>,
+    /// Where `amiplex status` and the like ask; `None` for nowhere.
+    pub socket: Option<AdminSocket>,
+}
+
+/// The Unix socket for operators. Whoever may open it may do everything there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AdminSocket {
+    /// Its file. A relative path starts at the directory of `amiplex.toml`.
+    pub path: PathBuf,
+    /// Its mode: 0600, or 0660 for the group too.
+    pub mode: u32,
 }
 
 /// What is logged and how.

@@ -4,10 +4,9 @@
 
 use crate::key::KeyPath;
 
-const PLANNED: [&str; 8] = [
+const PLANNED: [&str; 7] = [
     "server.state_dir",
     "server.drain_spread",
-    "admin.socket",
     "admin.token_file",
     "log.audit_file",
     "outbound.flush",

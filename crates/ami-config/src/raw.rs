@@ -43,6 +43,8 @@ pub(crate) struct Server {
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Admin {
     pub(crate) listen: Option<String>,
+    pub(crate) socket: Option<String>,
+    pub(crate) socket_mode: Option<String>,
 }
 
 /// `[log]`

@@ -11,7 +11,7 @@ use std::hash::Hash;
 use std::net::SocketAddr;
 
 use crate::check::Check;
-use crate::config::{Admin, Config, Labels, Limits, Log, LogFormat, Outbound, Server};
+use crate::config::{Admin, AdminSocket, Config, Labels, Limits, Log, LogFormat, Outbound, Server};
 use crate::key::KeyPath;
 use crate::raw;
 
@@ -65,12 +65,26 @@ fn server(raw: raw::Server, check: &mut Check<'_>) -> Server {
 }
 
 fn admin(raw: &raw::Admin, check: &mut Check<'_>) -> Admin {
-    let at = KeyPath::of("admin").key("listen");
+    let at = KeyPath::of("admin");
+    let mode = check.word(
+        &at.key("socket_mode"),
+        raw.socket_mode.as_deref(),
+        &[("0600", 0o600), ("0660", 0o660)],
+        0o600,
+    );
+    let socket = raw.socket.as_deref().map(|path| AdminSocket {
+        path: check.path(&at.key("socket"), path),
+        mode,
+    });
+    if socket.is_none() && raw.socket_mode.is_some() {
+        check.problem(&at.key("socket_mode"), "has no effect without socket");
+    }
     Admin {
         listen: raw
             .listen
             .as_deref()
-            .and_then(|text| address::bind(&at, text, "127.0.0.1:9155", check)),
+            .and_then(|text| address::bind(&at.key("listen"), text, "127.0.0.1:9155", check)),
+        socket,
     }
 }
 

@@ -55,6 +55,47 @@ impl Service {
     }
 }
 
+/// How a node is, in one word: what its connection is, unless the operator has taken it out of service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Condition {
+    /// It was never reached since amiplex started.
+    Connecting,
+    /// Logged in, but it has not said FullyBooted yet.
+    Booting,
+    /// All is well.
+    Up,
+    /// It is connected, and the operator lets its calls run out.
+    Draining,
+    /// The operator has it in maintenance, connected or not: that it goes away then is what is wanted.
+    Maintenance,
+    /// It was lost, or could not be reached.
+    Down,
+}
+
+impl Condition {
+    /// Every condition.
+    pub const ALL: [Self; 6] = [
+        Self::Connecting,
+        Self::Booting,
+        Self::Up,
+        Self::Draining,
+        Self::Maintenance,
+        Self::Down,
+    ];
+
+    /// Its word, in lower case; stable, dashboards depend on it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Connecting => "connecting",
+            Self::Booting => "booting",
+            Self::Up => "up",
+            Self::Draining => "draining",
+            Self::Maintenance => "maintenance",
+            Self::Down => "down",
+        }
+    }
+}
+
 /// What the node said of its start, for the FullyBooted that each login gets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Booted {
@@ -105,6 +146,18 @@ impl NodeStatus {
         }
     }
 
+    /// State and service in one word.
+    pub fn condition(&self) -> Condition {
+        match (self.service, self.state) {
+            (Service::Maintenance, _) => Condition::Maintenance,
+            (_, NodeState::Connecting) => Condition::Connecting,
+            (_, NodeState::Down) => Condition::Down,
+            (Service::Draining, NodeState::Booting | NodeState::Up) => Condition::Draining,
+            (Service::Open, NodeState::Booting) => Condition::Booting,
+            (Service::Open, NodeState::Up) => Condition::Up,
+        }
+    }
+
     /// Whether actions can be sent.
     pub fn is_up(&self) -> bool {
         matches!(self.state, NodeState::Up | NodeState::Booting)
@@ -131,6 +184,8 @@ pub struct DirectoryEntry {
     pub objects: SharedObjects,
     /// Latest status.
     pub status: NodeStatus,
+    /// When its [`Condition`] last changed, as the wall clock since 1970.
+    pub since: Duration,
 }
 
 impl DirectoryEntry {
@@ -143,6 +198,7 @@ impl DirectoryEntry {
             module_dir: "/usr/lib/asterisk/modules".into(),
             objects: SharedObjects::default(),
             status: NodeStatus::initial(),
+            since: Duration::ZERO,
         }
     }
 }

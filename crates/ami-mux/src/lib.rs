@@ -24,7 +24,7 @@ mod security;
 pub mod upstream;
 mod view;
 
-pub use directory::{Booted, Directory, DirectoryEntry, NodeState, NodeStatus, Service};
+pub use directory::{Booted, Condition, Directory, DirectoryEntry, NodeState, NodeStatus, Service};
 pub use downstream::{
     EndReason, Interest, LoginFault, RefusalKind, Session, SessionEffect, SessionNote,
     SessionSettings, SessionStart, Surroundings,

@@ -8,7 +8,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use ami_access::Accounts;
 use ami_config::{Auth, Config};
@@ -23,9 +23,9 @@ use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
 
+use crate::admin::AdminSocket;
 use crate::cluster::{Cluster, NodeHandle};
 use crate::downstream::driver::OutboundLimits;
-use crate::hub::EventHub;
 use crate::listener::{self, Listener};
 use crate::registry::{SessionLimits, SessionRegistry};
 use crate::reload::Reloader;
@@ -68,6 +68,14 @@ pub enum StartError {
         /// What is wrong, and with which file.
         problem: String,
     },
+    /// The admin socket cannot be had.
+    #[error("admin.socket: cannot listen at {path}: {source}")]
+    AdminSocket {
+        /// The file.
+        path: String,
+        /// The system's reason.
+        source: io::Error,
+    },
     /// The security log cannot be opened.
     #[error("log.security_file: cannot open {path}: {source}")]
     SecurityLog {
@@ -92,6 +100,7 @@ pub struct App {
     nodes: Vec<NodeTask>,
     routes: Arc<[RouteRule]>,
     security_log: Option<SecurityLogTask>,
+    admin: Option<AdminSocket>,
     drain_timeout: Duration,
 }
 
@@ -109,6 +118,13 @@ impl App {
         for listener in &config.listeners {
             let bound = app.bind(config, listener, &next_session)?;
             app.listeners.push(bound);
+        }
+        if let Some(socket) = &config.admin.socket {
+            let bound = AdminSocket::bind(&socket.path, socket.mode);
+            app.admin = Some(bound.map_err(|source| StartError::AdminSocket {
+                path: socket.path.display().to_string(),
+                source,
+            })?);
         }
         Ok(app)
     }
@@ -138,6 +154,9 @@ impl App {
         log: Option<SecurityLog>,
     ) -> Result<Self, StartError> {
         let nonce = getrandom::u32().map_err(|error| StartError::Random(error.to_string()))?;
+        let now = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default();
         let mut handles = Vec::new();
         let mut entries = Vec::new();
         let mut nodes = Vec::new();
@@ -145,14 +164,12 @@ impl App {
             let id = NodeId(u16::try_from(index).map_err(|_| StartError::TooManyNodes)?);
             let name: Arc<str> = node.name.as_str().into();
             let (commands, receiver) = mpsc::channel(NODE_QUEUE);
-            handles.push(NodeHandle {
-                commands,
-                hub: Arc::new(EventHub::default()),
-            });
+            handles.push(NodeHandle::new(commands, node.tags.clone().into()));
             let entry = DirectoryEntry {
                 tags: node.tags.iter().map(|tag| tag.as_str().into()).collect(),
                 config_dir: node.config_dir.as_str().into(),
                 module_dir: node.module_dir.as_str().into(),
+                since: now,
                 ..DirectoryEntry::new(&name)
             };
             // With one node nobody has to be told where anything is.
@@ -196,6 +213,7 @@ impl App {
             nodes,
             routes: routes.into(),
             security_log: None,
+            admin: None,
             drain_timeout: config.server.drain_timeout,
         })
     }
@@ -239,8 +257,15 @@ impl App {
             nodes,
             routes: _,
             security_log,
+            admin,
             drain_timeout,
         } = self;
+        if let Some(socket) = admin {
+            supervisor.spawn(
+                "admin",
+                crate::admin::run(socket, Arc::clone(&world), supervisor.clone()),
+            );
+        }
         if let Some(log) = security_log {
             supervisor.spawn("security log", log.run(supervisor.clone()));
         }

@@ -1,15 +1,17 @@
 //! The nodes as the sessions' tasks reach them: a bounded queue of commands, the hub, and the shared directory.
 
 use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
 
-use ami_mux::{Directory, NodeId, NodeStatus, SessionId, Submission};
+use ami_mux::{Directory, NodeFigures, NodeId, NodeStatus, Service, SessionId, Submission};
 use arc_swap::ArcSwap;
-use tokio::sync::mpsc;
+use parking_lot::Mutex;
+use tokio::sync::{mpsc, oneshot};
 
 use crate::hub::EventHub;
 use crate::inbox::Inbox;
 
-/// What a session's task tells a node's task.
+/// What others tell a node's task.
 #[derive(Debug)]
 pub(crate) enum NodeCommand {
     /// An action.
@@ -18,6 +20,8 @@ pub(crate) enum NodeCommand {
     Replay(Arc<Inbox>),
     /// The session left.
     SessionGone(SessionId),
+    /// The operator wants this of the node. The sender is dropped when the directory says so.
+    Service(Service, oneshot::Sender<()>),
     /// A bug, for tests.
     #[cfg(test)]
     Panic,
@@ -30,6 +34,22 @@ pub(crate) struct NodeHandle {
     pub(crate) commands: mpsc::Sender<NodeCommand>,
     /// Who sees it.
     pub(crate) hub: Arc<EventHub>,
+    /// Configured tags.
+    pub(crate) tags: Arc<[String]>,
+    /// Its task's latest figures, for the operator.
+    pub(crate) figures: Mutex<NodeFigures>,
+}
+
+impl NodeHandle {
+    /// A node whose task takes `commands`.
+    pub(crate) fn new(commands: mpsc::Sender<NodeCommand>, tags: Arc<[String]>) -> Self {
+        Self {
+            commands,
+            hub: Arc::new(EventHub::default()),
+            tags,
+            figures: Mutex::default(),
+        }
+    }
 }
 
 /// All nodes.
@@ -55,11 +75,32 @@ impl Cluster {
         self.directory.load_full()
     }
 
+    /// Tells the node's task what the operator wants; false when that task has ended.
+    pub(crate) async fn set_service(&self, node: NodeId, service: Service) -> bool {
+        let Some(handle) = self.node(node) else {
+            return false;
+        };
+        let (done, shown) = oneshot::channel();
+        let command = NodeCommand::Service(service, done);
+        if handle.commands.send(command).await.is_err() {
+            return false;
+        }
+        // Whether it was sent or dropped: the task has looked at it.
+        drop(shown.await);
+        true
+    }
+
     /// The node's task says how it is.
     pub(crate) fn set_status(&self, node: NodeId, status: &NodeStatus) {
+        let now = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default();
         self.directory.rcu(|directory| {
             let mut next = Directory::clone(directory);
             if let Some(entry) = next.entry_mut(node) {
+                if entry.status.condition() != status.condition() {
+                    entry.since = now;
+                }
                 entry.status = status.clone();
             }
             next

@@ -123,6 +123,17 @@ impl Inbox {
         self.drained_replies.store(reply_bytes, Ordering::Relaxed);
     }
 
+    /// Bytes of events and replies that wait for the client, here and behind.
+    pub(crate) fn waiting_bytes(&self) -> usize {
+        let queued = {
+            let queue = self.queue.lock();
+            queue.event_bytes + queue.reply_bytes
+        };
+        queued
+            + self.drained_events.load(Ordering::Relaxed)
+            + self.drained_replies.load(Ordering::Relaxed)
+    }
+
     /// Posts `mail`, in order, but for what the session does not want. Nothing when the session is over. Never waits: one lock
     /// and at most one wake-up, however much it is.
     pub(crate) fn post(&self, mail: &[Mail]) {

@@ -9,6 +9,7 @@
 //! [`App`] puts it together. Owners: the connection's task owns socket and session, the node's task its lanes and their
 //! pending actions. Shared are only the inboxes, the hubs, the directory and the registry.
 
+pub mod admin;
 mod app;
 mod cluster;
 mod downstream;
@@ -20,6 +21,7 @@ mod reload;
 mod routes;
 mod secret_checks;
 mod security;
+mod session_facts;
 mod supervisor;
 mod throttle;
 mod tls;

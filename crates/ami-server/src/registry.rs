@@ -12,6 +12,7 @@ use ami_telemetry::CloseReason;
 use dashmap::DashMap;
 
 use crate::inbox::Inbox;
+use crate::session_facts::SessionFacts;
 
 /// How many may be connected.
 #[derive(Clone, Copy, Debug)]
@@ -34,6 +35,7 @@ pub(crate) struct SessionRegistry {
 /// One open session.
 #[derive(Debug)]
 struct Entry {
+    facts: Arc<SessionFacts>,
     inbox: Arc<Inbox>,
     member: Option<Member>,
 }
@@ -96,8 +98,10 @@ impl SessionRegistry {
         Ok(place)
     }
 
-    pub(crate) fn insert(&self, session: SessionId, inbox: Arc<Inbox>) {
+    pub(crate) fn insert(&self, facts: Arc<SessionFacts>, inbox: Arc<Inbox>) {
+        let session = facts.id;
         let entry = Entry {
+            facts,
             inbox,
             member: None,
         };
@@ -131,6 +135,22 @@ impl SessionRegistry {
         revoked
             .map(|entry| entry.inbox.close(CloseReason::Revoked))
             .count()
+    }
+
+    /// What `report` makes of every session and the bytes that wait for its client.
+    pub(crate) fn map<T>(&self, report: impl Fn(&SessionFacts, usize) -> T) -> Vec<T> {
+        self.sessions
+            .iter()
+            .map(|entry| report(&entry.facts, entry.inbox.waiting_bytes()))
+            .collect()
+    }
+
+    /// Ends a session because the operator wants it; false when there is none of that id.
+    pub(crate) fn kick(&self, session: SessionId) -> bool {
+        let entry = self.sessions.get(&session);
+        entry
+            .map(|entry| entry.inbox.close(CloseReason::Kicked))
+            .is_some()
     }
 
     pub(crate) fn remove(&self, session: SessionId) {

@@ -10,6 +10,25 @@ fn assert_report(text: &str, report: &[&str]) {
 }
 
 #[test]
+fn an_admin_socket_has_a_path_and_one_of_two_modes() {
+    let cases = [
+        (
+            "[admin]\nsocket_mode = \"0777\"\nsocket = \"a\"",
+            "admin.socket_mode: \"0777\" is not known, expected \"0600\" or \"0660\"",
+        ),
+        (
+            "[admin]\nsocket_mode = \"0660\"",
+            "admin.socket_mode: has no effect without socket",
+        ),
+        ("[admin]\nsocket = \"\"", "admin.socket: must not be empty"),
+    ];
+    for (section, problem) in cases {
+        let report = refused(&with(section));
+        assert!(report.ends_with(problem), "{report}");
+    }
+}
+
+#[test]
 fn values_out_of_range() {
     let cases = [
         (

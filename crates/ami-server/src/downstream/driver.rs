@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use ami_mux::{
     Interest, Mail, NodeId, SecurityEvent, Session, SessionEffect, SessionSettings, SessionStart,
-    Submission,
+    Submission, Surroundings as _,
 };
 use ami_telemetry::CloseReason;
 use bytes::BytesMut;
@@ -30,6 +30,7 @@ use crate::inbox::{Budget, Inbox};
 use crate::registry::UnauthenticatedPlace;
 use crate::secret_checks::Outcome;
 use crate::security::Origin;
+use crate::session_facts::SessionFacts;
 use crate::supervisor::Supervisor;
 use crate::transport::Transport;
 use crate::world::World;
@@ -135,12 +136,18 @@ impl Driver {
             policy: ami_access::SlowPolicy::Disconnect,
         };
         let inbox = Arc::new(Inbox::new(budget));
+        let facts = SessionFacts::new(
+            start.id,
+            origin.peer(),
+            Arc::clone(&listener),
+            world.wall_clock(),
+        );
         Self {
             session: Session::new(start, settings, &*world, accepted.into_std()),
             transport,
             input: BytesMut::new(),
             eof: false,
-            presence: Presence::new(Arc::clone(&world), start.id, Arc::clone(&inbox), place),
+            presence: Presence::new(Arc::clone(&world), facts, Arc::clone(&inbox), place),
             inbox,
             mail: VecDeque::new(),
             backlog: Backlog::default(),
@@ -228,6 +235,7 @@ impl Driver {
         let (events, replies) = self.waiting();
         self.inbox.set_drained(events, replies);
         self.journal.waiting(events + replies);
+        self.presence.inflight(self.session.inflight());
     }
 
     fn ask_for_replays(&mut self) {

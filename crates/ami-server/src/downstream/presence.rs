@@ -10,6 +10,7 @@ use ami_telemetry::CloseReason;
 use crate::cluster::NodeCommand;
 use crate::inbox::Inbox;
 use crate::registry::UnauthenticatedPlace;
+use crate::session_facts::SessionFacts;
 use crate::world::World;
 
 /// A session's entries in the registry, the hubs of its nodes, that of security events and the count of its account's logins.
@@ -17,6 +18,7 @@ use crate::world::World;
 pub(super) struct Presence {
     world: Arc<World>,
     session: SessionId,
+    facts: Arc<SessionFacts>,
     inbox: Arc<Inbox>,
     place: Option<UnauthenticatedPlace>,
     account: Option<String>,
@@ -28,14 +30,18 @@ impl Presence {
     /// A connection that has not logged in.
     pub(super) fn new(
         world: Arc<World>,
-        session: SessionId,
+        facts: SessionFacts,
         inbox: Arc<Inbox>,
         place: UnauthenticatedPlace,
     ) -> Self {
-        world.registry.insert(session, Arc::clone(&inbox));
+        let facts = Arc::new(facts);
+        world
+            .registry
+            .insert(Arc::clone(&facts), Arc::clone(&inbox));
         Self {
             world,
-            session,
+            session: facts.id,
+            facts,
             inbox,
             place: Some(place),
             account: None,
@@ -51,6 +57,7 @@ impl Presence {
         let now = || self.world.accounts.load_full();
         let registry = &self.world.registry;
         registry.logged_in(self.session, Arc::clone(account), peer, now);
+        self.facts.logged_in(account.name.as_str(), &nodes);
         for node in &nodes {
             if let Some(handle) = self.world.cluster.node(*node) {
                 handle.hub.subscribe(self.session, Arc::clone(&self.inbox));
@@ -66,6 +73,11 @@ impl Presence {
             }
         }
         self.nodes = nodes;
+    }
+
+    /// How many of its actions are not answered.
+    pub(super) fn inflight(&self, inflight: usize) {
+        self.facts.set_inflight(inflight);
     }
 
     /// Whether the session, which is logged in, has the class `security` in its mask from now on.

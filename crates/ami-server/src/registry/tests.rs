@@ -1,5 +1,6 @@
 use std::net::Ipv4Addr;
 use std::path::Path;
+use std::time::Duration;
 
 use ami_access::load_from;
 use ami_access::manager_conf::MemoryFiles;
@@ -33,10 +34,16 @@ fn inbox() -> Arc<Inbox> {
 fn is_closed_at_login(proved: &Accounts, now: &Arc<Accounts>) -> bool {
     let registry = SessionRegistry::new(LIMITS);
     let inbox = inbox();
-    registry.insert(SessionId(1), Arc::clone(&inbox));
+    registry.insert(facts(1), Arc::clone(&inbox));
     let account = proved.find(b"a").expect("there");
     registry.logged_in(SessionId(1), Arc::clone(account), PEER, || Arc::clone(now));
     inbox.drain().closed == Some(CloseReason::Revoked)
+}
+
+fn facts(id: u64) -> Arc<SessionFacts> {
+    let address = "192.0.2.1:40000".parse().expect("an address");
+    let facts = SessionFacts::new(SessionId(id), address, "main".into(), Duration::ZERO);
+    Arc::new(facts)
 }
 
 #[test]
@@ -52,8 +59,8 @@ fn a_change_closes_the_sessions_that_it_is_about_and_no_strangers() {
     let (before, after) = (accounts("all"), accounts("call"));
     let registry = SessionRegistry::new(LIMITS);
     let (member, stranger) = (inbox(), inbox());
-    registry.insert(SessionId(1), Arc::clone(&member));
-    registry.insert(SessionId(2), Arc::clone(&stranger));
+    registry.insert(facts(1), Arc::clone(&member));
+    registry.insert(facts(2), Arc::clone(&stranger));
     let account = Arc::clone(before.find(b"a").expect("there"));
     registry.logged_in(SessionId(1), account, PEER, || Arc::clone(&before));
     assert_eq!(registry.revoke(&before), 0);

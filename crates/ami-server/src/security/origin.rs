@@ -38,6 +38,11 @@ impl Origin {
         }
     }
 
+    /// Where the client is.
+    pub(crate) fn peer(&self) -> SocketAddr {
+        SocketAddr::new(self.remote.ip().to_canonical(), self.remote.port())
+    }
+
     /// It has.
     pub(crate) fn logged_in(&mut self) {
         self.login = Some((SystemTime::now(), RateLimit::new(BURST, INTERVAL)));

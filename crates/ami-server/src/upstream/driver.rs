@@ -179,6 +179,11 @@ impl NodeDriver {
                 NodeCommand::Submit(submission) => self.machine.submit(*submission, now),
                 NodeCommand::Replay(inbox) => self.machine.replay(&inbox),
                 NodeCommand::SessionGone(session) => self.machine.session_gone(session),
+                NodeCommand::Service(service, done) => {
+                    self.machine.set_service(service);
+                    self.carry_out();
+                    drop(done);
+                }
                 #[cfg(test)]
                 NodeCommand::Panic => std::panic::resume_unwind(Box::new("as the test asked")),
             }
@@ -248,7 +253,12 @@ impl NodeDriver {
             }
         }
         self.publish();
-        self.journal.figures(self.machine.figures());
+        let figures = self.machine.figures();
+        if self.journal.figures(figures)
+            && let Some(node) = self.world.cluster.node(self.id)
+        {
+            *node.figures.lock() = figures;
+        }
     }
 
     /// Posts what is for every session that sees the node.

@@ -57,13 +57,24 @@ impl NodeDriver {
         while let Ok(command) = commands.try_recv() {
             self.taken.push_back(command);
         }
+        let mut status = self.machine.status().clone();
+        let service = status.service;
+        let mut asked = Vec::new();
         for command in std::mem::take(&mut self.taken) {
-            if let NodeCommand::Submit(submission) = command {
-                let mail = submission.not_sent(self.id, &settings.name);
-                submission.reply_to.post(&[mail]);
+            match command {
+                NodeCommand::Submit(submission) => {
+                    let mail = submission.not_sent(self.id, &settings.name);
+                    submission.reply_to.post(&[mail]);
+                }
+                NodeCommand::Service(service, done) => {
+                    status.service = service;
+                    asked.push(done);
+                }
+                NodeCommand::Replay(_) | NodeCommand::SessionGone(_) => {}
+                #[cfg(test)]
+                NodeCommand::Panic => {}
             }
         }
-        let mut status = self.machine.status().clone();
         let node = self.world.cluster.node(self.id);
         if status.is_up() {
             // It could not even say so.
@@ -73,7 +84,10 @@ impl NodeDriver {
             status.settled = true;
             self.world.cluster.set_status(self.id, &status);
             node.inspect(|node| node.hub.publish(&[Mail::NodeDown(self.id)]));
+        } else if status.service != service {
+            self.world.cluster.set_status(self.id, &status);
         }
+        drop(asked);
         node.inspect(|node| node.hub.publish(&[Mail::NodeFailed(self.id)]));
         self.lanes.clear();
         self.connecting = JoinSet::new();

@@ -80,9 +80,10 @@ impl Journal {
         self.meters.up(status.is_up());
     }
 
-    pub(crate) fn figures(&mut self, figures: NodeFigures) {
+    /// True when they are other than before.
+    pub(crate) fn figures(&mut self, figures: NodeFigures) -> bool {
         if figures == self.figures {
-            return;
+            return false;
         }
         self.figures = figures;
         self.meters.lanes(LaneKind::Event, figures.event_lanes);
@@ -90,6 +91,7 @@ impl Journal {
         self.meters
             .lanes(LaneKind::Blocking, figures.blocking_lanes);
         self.meters.pending(figures.pending);
+        true
     }
 
     pub(crate) fn connect_failed(&self, error: &ConnectError) {

@@ -16,7 +16,6 @@ use tokio::task::{JoinHandle, yield_now};
 
 use super::*;
 use crate::cluster::{Cluster, NodeHandle};
-use crate::hub::EventHub;
 use crate::registry::{SessionLimits, SessionRegistry};
 use crate::secret_checks::SecretChecks;
 use crate::security::{Origin, SecurityDesk};
@@ -48,11 +47,10 @@ fn world(commands: mpsc::Sender<NodeCommand>, meters: Arc<Meters>) -> World {
         status,
         ..DirectoryEntry::new("pbx1")
     };
-    let hub = Arc::new(EventHub::default());
     World {
         accounts: ArcSwap::from_pointee(loaded.expect("valid").accounts),
         cluster: Cluster::new(
-            vec![NodeHandle { commands, hub }],
+            vec![NodeHandle::new(commands, Arc::from([]))],
             Directory::new(vec![entry]),
         ),
         registry: Arc::new(SessionRegistry::new(SessionLimits {
