@@ -224,6 +224,7 @@ impl World {
         let loaded = load_from(&files, Path::new("/manager.conf"), None);
         let entry = |index| DirectoryEntry::new(&format!("pbx{index}"));
         let settings = SessionSettings {
+            rates: ami_mux::Rates::default(),
             inflight_max: 64,
             action_deadline: Duration::from_secs(30),
             list_deadline: Duration::from_secs(4),
@@ -289,6 +290,9 @@ impl Surroundings for World {
         false
     }
 
+    fn is_within_account_rate(&self, _: &str, _: u32, _: Instant) -> bool {
+        true
+    }
     fn challenge_bits(&self) -> Option<u32> {
         Some(7)
     }

@@ -112,6 +112,10 @@ pub struct Account {
     pub on_node_loss: Option<OnNodeLoss>,
     /// The form in which it gets the output of Command; `None`: what the listener says.
     pub command_output: Option<CommandOutput>,
+    /// Actions in a second that each session may send to the nodes; 0: any number, `None`: the configured one.
+    pub rate: Option<u32>,
+    /// The same of all its sessions together.
+    pub rate_account: Option<u32>,
     /// Whether its questions are put together with the same ones of others; `true` by default.
     pub coalesce: bool,
     /// `NAME=value`, set on the channels of each Originate, in file order.

@@ -35,6 +35,8 @@ pub struct Config {
     pub outbound: Outbound,
     /// `[labels]`
     pub labels: Labels,
+    /// `[rate]`
+    pub rate: Rate,
     /// `[coalesce]`
     pub coalesce: Coalesce,
     /// Every `[[listener]]`, at least one; names and addresses are distinct.
@@ -206,6 +208,15 @@ impl Default for Outbound {
             event_age: Duration::from_mins(1),
         }
     }
+}
+
+/// Actions in a second that go to the nodes, where an account does not say; 0: any number.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Rate {
+    /// Of each session.
+    pub session: u32,
+    /// Of all sessions of an account together.
+    pub account: u32,
 }
 
 /// Header names that say which node is meant.

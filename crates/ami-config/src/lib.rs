@@ -20,8 +20,8 @@ mod validate;
 
 pub use config::{
     Admin, AdminSocket, AtOnce, Auth, Backoff, Coalesce, Config, Fingerprint, Keepalive, Labels,
-    Lanes, Limits, Listener, ListenerTls, Log, LogFormat, Node, NodeTls, Outbound, Policy, Route,
-    Server,
+    Lanes, Limits, Listener, ListenerTls, Log, LogFormat, Node, NodeTls, Outbound, Policy, Rate,
+    Route, Server,
 };
 pub use error::{ConfigErrors, Place, Problem};
 pub use load::{load, load_from};

@@ -4,14 +4,13 @@
 
 use crate::key::KeyPath;
 
-const PLANNED: [&str; 7] = [
+const PLANNED: [&str; 6] = [
     "server.state_dir",
     "server.drain_spread",
     "admin.token_file",
     "log.audit_file",
     "outbound.flush",
     "listener.flush",
-    "rate",
 ];
 
 /// Whether the key has a meaning in a later version.

@@ -22,6 +22,7 @@ pub(crate) struct Document {
     pub(crate) limits: Limits,
     pub(crate) outbound: Outbound,
     pub(crate) labels: Labels,
+    pub(crate) rate: Rate,
     pub(crate) coalesce: Coalesce,
     pub(crate) listener: Vec<Listener>,
     pub(crate) node: Vec<Node>,
@@ -88,6 +89,14 @@ pub(crate) struct Outbound {
 pub(crate) struct Labels {
     pub(crate) event: Option<String>,
     pub(crate) select: Option<Words>,
+}
+
+/// `[rate]`
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Rate {
+    pub(crate) session: Option<Count>,
+    pub(crate) account: Option<Count>,
 }
 
 /// `[coalesce]`

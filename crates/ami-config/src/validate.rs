@@ -11,7 +11,9 @@ use std::hash::Hash;
 use std::net::SocketAddr;
 
 use crate::check::Check;
-use crate::config::{Admin, AdminSocket, Config, Labels, Limits, Log, LogFormat, Outbound, Server};
+use crate::config::{
+    Admin, AdminSocket, Config, Labels, Limits, Log, LogFormat, Outbound, Rate, Server,
+};
 use crate::key::KeyPath;
 use crate::raw;
 
@@ -23,6 +25,7 @@ pub(crate) fn config(raw: raw::Document, check: &mut Check<'_>) -> Option<Config
     let limits = limits(&raw.limits, check);
     let outbound = outbound(&raw.outbound, check);
     let labels = labels(raw.labels, check);
+    let rate = rate(&raw.rate);
     let coalesce = coalesce::coalesce(raw.coalesce, check);
     let nodes = node::nodes(raw.node, check);
     let listeners = listener::listeners(raw.listener, &nodes, check);
@@ -38,6 +41,7 @@ pub(crate) fn config(raw: raw::Document, check: &mut Check<'_>) -> Option<Config
         limits,
         outbound,
         labels,
+        rate,
         coalesce,
         listeners: listeners?,
         nodes: nodes?,
@@ -153,6 +157,17 @@ fn limits(raw: &raw::Limits, check: &mut Check<'_>) -> Limits {
             raw.event_hold_max,
             default.event_hold_max,
         ),
+    }
+}
+
+fn rate(raw: &raw::Rate) -> Rate {
+    let default = Rate::default();
+    let number = |given: &Option<raw::Count>, default| {
+        given.as_ref().map_or(default, |raw::Count(rate)| *rate)
+    };
+    Rate {
+        session: number(&raw.session, default.session),
+        account: number(&raw.account, default.account),
     }
 }
 

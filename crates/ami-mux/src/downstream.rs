@@ -20,6 +20,7 @@ mod merge;
 mod node_loss;
 mod own_bridges;
 mod own_event;
+mod rate;
 mod resync;
 mod security;
 mod session;
@@ -31,6 +32,7 @@ mod verifying;
 
 pub use effect::{EndReason, LoginFault, RefusalKind, SessionEffect, SessionNote};
 pub use interest::Interest;
+pub use rate::Rates;
 pub use session::Session;
 pub use settings::{SessionSettings, SessionStart};
 pub use surroundings::Surroundings;

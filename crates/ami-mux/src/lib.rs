@@ -19,6 +19,7 @@ mod ids;
 mod mail;
 pub mod objects;
 mod outcome;
+mod rate_limit;
 mod route;
 mod security;
 pub mod upstream;
@@ -26,7 +27,7 @@ mod view;
 
 pub use directory::{Booted, Condition, Directory, DirectoryEntry, NodeState, NodeStatus, Service};
 pub use downstream::{
-    EndReason, Interest, LoginFault, RefusalKind, Session, SessionEffect, SessionNote,
+    EndReason, Interest, LoginFault, Rates, RefusalKind, Session, SessionEffect, SessionNote,
     SessionSettings, SessionStart, Surroundings,
 };
 pub use event::NodeEvent;
@@ -34,6 +35,7 @@ pub use ids::{ActionSeq, LaneId, NodeId, SessionId};
 pub use mail::{Mail, PartKind};
 pub use objects::{Objects, SharedObjects};
 pub use outcome::{Cause, Failure, Outcome};
+pub use rate_limit::RateLimit;
 pub use route::{Choice, Reason, Route, RoutePolicy, RouteRule, RuleTarget, Turns, route};
 pub use security::{Audience, SecurityEvent, SecurityMatter, SecurityReport};
 pub use upstream::{

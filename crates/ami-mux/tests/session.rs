@@ -15,6 +15,8 @@ mod command_output;
 mod desk;
 #[path = "session/hashed_secret.rs"]
 mod hashed_secret;
+#[path = "session/rate.rs"]
+mod rate;
 #[path = "session/resync.rs"]
 mod resync;
 #[path = "session/security.rs"]

@@ -124,6 +124,7 @@ impl Simulation {
     fn connect(&mut self, index: usize) {
         let node = NodeId(u16::try_from(index % self.nodes.len()).unwrap());
         let settings = SessionSettings {
+            rates: ami_mux::Rates::default(),
             inflight_max: 16,
             action_deadline: DEADLINE,
             list_deadline: DEADLINE,

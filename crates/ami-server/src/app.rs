@@ -13,8 +13,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use ami_access::Accounts;
 use ami_config::{Auth, Config};
 use ami_mux::{
-    AtOnce, Coalesce, Directory, DirectoryEntry, NodeId, NodeSettings, RouteRule, SessionSettings,
-    SharedObjects,
+    AtOnce, Coalesce, Directory, DirectoryEntry, NodeId, NodeSettings, Rates, RouteRule,
+    SessionSettings, SharedObjects,
 };
 use ami_telemetry::{ListenerMeters, Meters, NodeMeters};
 use arc_swap::ArcSwap;
@@ -27,6 +27,7 @@ use crate::admin::AdminSocket;
 use crate::cluster::{Cluster, NodeHandle};
 use crate::downstream::driver::OutboundLimits;
 use crate::listener::{self, Listener};
+use crate::rates::AccountRates;
 use crate::registry::{SessionLimits, SessionRegistry};
 use crate::reload::Reloader;
 use crate::routes::route_rules;
@@ -201,6 +202,7 @@ impl App {
             cluster: Cluster::new(handles, Directory::new(entries)),
             registry: Arc::new(registry),
             throttle: AuthThrottle::default(),
+            rates: AccountRates::default(),
             secret_checks: SecretChecks::default(),
             security: SecurityDesk::new(log, Arc::clone(&meters)),
             meters,
@@ -351,6 +353,10 @@ impl App {
             greeting_version: listener.greeting_version,
             on_node_loss: listener.on_node_loss,
             command_output: listener.command_output,
+            rates: Rates {
+                session: Some(config.rate.session),
+                account: Some(config.rate.account),
+            },
         }
     }
 }

@@ -16,6 +16,7 @@ mod downstream;
 mod hub;
 mod inbox;
 mod listener;
+mod rates;
 mod registry;
 mod reload;
 mod routes;

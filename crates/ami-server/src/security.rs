@@ -6,7 +6,6 @@
 mod clock;
 mod file;
 mod hub;
-mod limit;
 mod log;
 mod origin;
 mod record;
@@ -14,13 +13,12 @@ mod record;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use ami_mux::{SecurityEvent, SecurityReport};
+use ami_mux::{RateLimit, SecurityEvent, SecurityReport};
 use ami_telemetry::Meters;
 use parking_lot::Mutex;
 
 pub(crate) use file::LogFile;
 use hub::SecurityHub;
-use limit::RateLimit;
 pub(crate) use log::{SecurityLog, SecurityLogTask};
 pub(crate) use origin::Origin;
 use record::Record;

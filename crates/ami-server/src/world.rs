@@ -10,6 +10,7 @@ use ami_telemetry::Meters;
 use arc_swap::ArcSwap;
 
 use crate::cluster::Cluster;
+use crate::rates::AccountRates;
 use crate::registry::SessionRegistry;
 use crate::secret_checks::SecretChecks;
 use crate::security::SecurityDesk;
@@ -22,6 +23,7 @@ pub(crate) struct World {
     pub(crate) cluster: Cluster,
     pub(crate) registry: Arc<SessionRegistry>,
     pub(crate) throttle: AuthThrottle,
+    pub(crate) rates: AccountRates,
     pub(crate) secret_checks: SecretChecks,
     pub(crate) security: SecurityDesk,
     pub(crate) meters: Arc<Meters>,
@@ -54,6 +56,10 @@ impl Surroundings for World {
 
     fn is_logged_in(&self, account: &str) -> bool {
         self.registry.is_logged_in(account)
+    }
+
+    fn is_within_account_rate(&self, account: &str, per_second: u32, now: Instant) -> bool {
+        self.rates.admit(account, per_second, now)
     }
 
     fn challenge_bits(&self) -> Option<u32> {

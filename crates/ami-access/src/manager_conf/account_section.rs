@@ -144,6 +144,8 @@ impl<'a> AccountsBuilder<'a> {
             nodes: NodeScope::All,
             default_node: None,
             strict: false,
+            rate: None,
+            rate_account: None,
             coalesce: true,
             limits: Limits::default(),
             resync: None,

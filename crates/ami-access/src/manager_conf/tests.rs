@@ -146,7 +146,6 @@ fn wrong_values_are_errors_of_one_report() {
 #[test]
 fn what_has_no_effect_is_noticed() {
     let rows = [
-        "rate = 5",
         "flush = 5ms",
         "admin = yes",
         "writetimeout = 100",

@@ -24,6 +24,7 @@ fn the_shipped_values_are_the_defaults() {
     assert_eq!(config.limits, crate::Limits::default());
     assert_eq!(config.outbound, crate::Outbound::default());
     assert_eq!(config.labels, crate::Labels::default());
+    assert_eq!(config.rate, crate::Rate::default());
     assert_eq!(config.coalesce, crate::Coalesce::default());
     assert_eq!(config.log, crate::Log::default());
     for node in &config.nodes {

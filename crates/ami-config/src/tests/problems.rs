@@ -181,13 +181,12 @@ fn an_unknown_key_is_named_with_its_line_and_the_known_ones() {
 
 #[test]
 fn a_key_of_a_later_version_says_so() {
-    let planned = "[server]\nstate_dir = \"/x\"\n[outbound]\nflush = \"0ms\"\n[rate]\n";
+    let planned = "[server]\nstate_dir = \"/x\"\n[outbound]\nflush = \"0ms\"\n";
     assert_report(
         &with(planned),
         &[
             "configuration:10: server.state_dir: not supported by this version",
             "configuration:12: outbound.flush: not supported by this version",
-            "configuration:13: rate: not supported by this version",
         ],
     );
     let listener = LEAST.replace("bind =", "flush = \"0ms\"\nbind =");

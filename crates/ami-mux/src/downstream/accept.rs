@@ -12,6 +12,7 @@ use super::effect::{EndReason, RefusalKind, SessionNote};
 use super::line::Work;
 use super::local::LocalAction;
 use super::logged_in::Login;
+use super::rate::OVER_RATE;
 use super::security;
 use super::session::{Phase, Session};
 use super::surroundings::Surroundings;
@@ -45,7 +46,8 @@ impl Session {
                     self.accept_before_login(&action, surroundings, now);
                     return;
                 };
-                match self.judge(login, action, &surroundings.directory()) {
+                let judged = self.judge(login, action, &surroundings.directory());
+                match self.rated(judged, surroundings, now) {
                     Judged::Work(work) => work,
                     Judged::Node(node, cost, action) => {
                         self.line.push_for_node(node, cost, *action);
@@ -74,6 +76,18 @@ impl Session {
             self.ending = Some(EndReason::Logoff);
         }
         self.line.push(work);
+    }
+
+    /// The same, unless it goes to a node and is one too many.
+    fn rated(&mut self, judged: Judged, surroundings: &impl Surroundings, now: Instant) -> Judged {
+        let action = match &judged {
+            Judged::Node(_, _, action) | Judged::Several(_, _, action) => action.action(),
+            Judged::Work(_) | Judged::Refused { .. } => return judged,
+        };
+        if self.is_within_rate(surroundings, now) {
+            return judged;
+        }
+        refused(action, OVER_RATE, RefusalKind::Rate, None)
     }
 
     fn judge(&self, login: &Login, action: Action, directory: &Directory) -> Judged {

@@ -82,6 +82,8 @@ pub enum RefusalKind {
     Access(Refusal),
     /// It cannot be decided where it should go.
     Route,
+    /// The session or its account asks too much.
+    Rate,
     /// amiplex is stopping.
     ShuttingDown,
 }

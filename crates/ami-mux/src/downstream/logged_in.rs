@@ -9,6 +9,7 @@ use smallvec::SmallVec;
 use super::interest::Interest;
 use super::own_bridges::OwnBridges;
 use crate::ids::NodeId;
+use crate::rate_limit::RateLimit;
 use crate::view::View;
 
 /// What is known of a session that is logged in.
@@ -28,6 +29,8 @@ pub(super) struct Login {
     pub(super) own_filters: Option<Box<EventFilters>>,
     /// Nodes whose FullyBooted was given or not wanted, each with the moment when the node said it.
     pub(super) told_booted: SmallVec<[(NodeId, Instant); 2]>,
+    /// How many of its actions may go to the nodes; `None`: any number.
+    pub(super) rate: Option<RateLimit>,
     /// When it began.
     pub(super) since: Instant,
     /// Nodes that were away at the login, and have not told since what they have.

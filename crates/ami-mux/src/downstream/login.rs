@@ -251,6 +251,7 @@ impl Session {
             no_variables: Arc::from([]),
             own_filters: None,
             told_booted: SmallVec::new(),
+            rate: self.settings.rates.of_session(account),
             since: now,
             missing: away(&view, &directory),
             told: SmallVec::new(),

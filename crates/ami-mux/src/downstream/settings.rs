@@ -7,6 +7,7 @@ use std::time::Duration;
 use ami_access::OnNodeLoss;
 use ami_proto::{AmiVersion, CommandOutput};
 
+use super::rate::Rates;
 use crate::ids::{NodeId, SessionId};
 use crate::route::RouteRule;
 
@@ -35,6 +36,8 @@ pub struct SessionSettings {
     pub greeting_version: Option<AmiVersion>,
     /// The listener's rule for single-node sessions whose node is lost.
     pub on_node_loss: OnNodeLoss,
+    /// Actions in a second that may go to the nodes.
+    pub rates: Rates,
     /// The listener's form of the output of Command.
     pub command_output: CommandOutput,
 }

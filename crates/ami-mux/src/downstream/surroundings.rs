@@ -31,6 +31,9 @@ pub trait Surroundings {
     /// Whether the account has a session.
     fn is_logged_in(&self, account: &str) -> bool;
 
+    /// Whether one more action of the account's sessions is within that many in a second; it is counted then.
+    fn is_within_account_rate(&self, account: &str, per_second: u32, now: Instant) -> bool;
+
     /// Unpredictable bits for a challenge, from the system's source; `None` when it has none.
     fn challenge_bits(&self) -> Option<u32>;
 

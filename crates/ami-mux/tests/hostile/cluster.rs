@@ -157,6 +157,7 @@ impl Cluster {
     /// A client connects; bound to one node, or to none.
     pub(crate) fn connect(&mut self, node: Option<NodeId>) -> usize {
         let settings = SessionSettings {
+            rates: ami_mux::Rates::default(),
             inflight_max: self.plan.inflight,
             action_deadline: NEVER,
             list_deadline: Duration::from_millis(500),

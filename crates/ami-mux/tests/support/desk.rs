@@ -19,6 +19,8 @@ use crate::world::World;
 
 const MANAGER_CONF: &str = "[general]\n[a]\nsecret = s\nread = all\nwrite = all\n\
     [v]\nsecret = s\nread = all\nwrite = all\nsetvar = A=1\nsetvar = B=1\nsetvar = C=1\n\
+    [limited]\nsecret = s\nread = all\nwrite = all\nrate = 3\n\
+    [greedy]\nsecret = s\nread = all\nwrite = all\nrate_account = 3\n\
     [panel]\nsecret = s\nread = agent,user\nwrite = agent,user\n\
     [taken]\nsecret = s\nallowmultiplelogin = no\n\
     [throttled]\nsecret = s\n\
@@ -98,6 +100,7 @@ impl Desk {
         let now = Instant::now();
         let world = world();
         let settings = SessionSettings {
+            rates: ami_mux::Rates::default(),
             inflight_max: 16,
             action_deadline: Duration::from_secs(30),
             list_deadline: Duration::from_secs(4),

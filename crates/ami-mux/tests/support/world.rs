@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use ami_access::Accounts;
 use ami_mux::{Directory, Surroundings};
 
-/// Accounts and nodes. Only `throttled` is throttled, and only `taken` logged in already.
+/// Accounts and nodes. Only `throttled` is throttled, only `taken` logged in already, only `greedy` over its rate.
 pub(crate) struct World {
     pub(crate) accounts: Arc<Accounts>,
     pub(crate) directory: Arc<Directory>,
@@ -32,6 +32,9 @@ impl Surroundings for World {
     }
     fn is_logged_in(&self, account: &str) -> bool {
         account == "taken"
+    }
+    fn is_within_account_rate(&self, account: &str, _: u32, _: Instant) -> bool {
+        account != "greedy"
     }
     fn challenge_bits(&self) -> Option<u32> {
         Some(7)

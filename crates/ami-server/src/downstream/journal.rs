@@ -158,6 +158,7 @@ fn refusal_reason(kind: RefusalKind) -> RefusalReason {
         RefusalKind::Access(Refusal::Denied) => RefusalReason::Denied,
         RefusalKind::Access(Refusal::Check(_)) => RefusalReason::Check,
         RefusalKind::Route => RefusalReason::NoRoute,
+        RefusalKind::Rate => RefusalReason::Rate,
         RefusalKind::ShuttingDown => RefusalReason::Drain,
     }
 }

@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use ami_mux::SessionId;
 
-use super::limit::RateLimit;
+use ami_mux::RateLimit;
 
 /// Refusals of one session that are told of in a row, and how long one takes to be allowed again.
 const BURST: u32 = 100;

@@ -80,6 +80,8 @@ labels! {
         TooLong = "too_long",
         /// It could not be decided which node is meant.
         NoRoute = "no_route",
+        /// The session or its account asks too much.
+        Rate = "rate",
         /// amiplex is shutting down.
         Drain = "drain",
     }

@@ -17,7 +17,7 @@ use crate::secret::Secret;
 use crate::secret_hash::SecretHash;
 
 /// Options of amiplex that have no effect yet and restrict nothing.
-const WITHOUT_EFFECT: [&str; 3] = ["rate", "flush", "admin"];
+const WITHOUT_EFFECT: [&str; 2] = ["flush", "admin"];
 
 /// Longest setvar that Asterisk keeps, in bytes.
 const SETVAR_BYTES_MAX: usize = 255;
@@ -139,6 +139,8 @@ fn own(account: &mut Account, name: &str, value: &str, at: &Place, report: &mut 
             account.strict = value::is_true(value);
             Some(())
         }
+        "rate" => set_some(&mut account.rate, value.parse().ok()),
+        "rate_account" => set_some(&mut account.rate_account, value.parse().ok()),
         "coalesce" => {
             account.coalesce = value::is_true(value);
             Some(())
@@ -198,6 +200,7 @@ fn expected(name: &str) -> &'static str {
         "event_age" => "a time above zero such as `60s`",
         "event_bytes" => "a size above zero such as `8MiB`",
         "inflight" => "a number from 1",
+        "rate" | "rate_account" => "a number of actions in a second, 0 for any number",
         "on_node_loss" => "`close`, `keep` or `refuse`",
         "command_output" => "`native`, `output` or `follows`",
         "allow_commands" => "beginnings of CLI commands separated by commas",

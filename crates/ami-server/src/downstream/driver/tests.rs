@@ -16,6 +16,7 @@ use tokio::task::{JoinHandle, yield_now};
 
 use super::*;
 use crate::cluster::{Cluster, NodeHandle};
+use crate::rates::AccountRates;
 use crate::registry::{SessionLimits, SessionRegistry};
 use crate::secret_checks::SecretChecks;
 use crate::security::{Origin, SecurityDesk};
@@ -59,6 +60,7 @@ fn world(commands: mpsc::Sender<NodeCommand>, meters: Arc<Meters>) -> World {
             unauthenticated_per_address: 10,
         })),
         throttle: AuthThrottle::default(),
+        rates: AccountRates::default(),
         secret_checks: SecretChecks::default(),
         security: SecurityDesk::new(None, Arc::clone(&meters)),
         meters,
@@ -94,6 +96,7 @@ async fn bench_of(peer: IpAddr, since: Instant) -> Bench {
         .set_send_buffer_size(4096)
         .expect("small");
     let settings = SessionSettings {
+        rates: ami_mux::Rates::default(),
         inflight_max: 16,
         action_deadline: PATIENCE,
         list_deadline: PATIENCE,

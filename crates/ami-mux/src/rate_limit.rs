@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 /// One moment says all: when the allowance will be whole again.
 #[derive(Debug)]
-pub(super) struct RateLimit {
+pub struct RateLimit {
     burst: u32,
     interval: Duration,
     whole_at: Option<Instant>,
@@ -12,7 +12,7 @@ pub(super) struct RateLimit {
 
 impl RateLimit {
     /// `burst` in a row, 1 or more; then one per `interval`.
-    pub(super) fn new(burst: u32, interval: Duration) -> Self {
+    pub fn new(burst: u32, interval: Duration) -> Self {
         Self {
             burst,
             interval,
@@ -20,8 +20,13 @@ impl RateLimit {
         }
     }
 
+    /// So many in a row, 1 or more, and as many in each second.
+    pub fn per_second(rate: u32) -> Self {
+        Self::new(rate, Duration::from_secs(1) / rate.max(1))
+    }
+
     /// Whether one more is within the limit; it is counted then.
-    pub(super) fn admit(&mut self, now: Instant) -> bool {
+    pub fn admit(&mut self, now: Instant) -> bool {
         let whole_at = self.whole_at.map_or(now, |at| at.max(now)) + self.interval;
         let within = whole_at.saturating_duration_since(now) <= self.interval * self.burst;
         if within {
@@ -34,6 +39,25 @@ impl RateLimit {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn so_many_in_a_second() {
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "any instant serves as the start of virtual time"
+        )]
+        let start = Instant::now();
+        for rate in [1, 3, 50, 10_000] {
+            let mut limit = RateLimit::per_second(rate);
+            let mut admitted = |at: Duration| {
+                let now = start + at;
+                (0..rate * 2).filter(|_| limit.admit(now)).count()
+            };
+            let whole = usize::try_from(rate).expect("a number");
+            assert_eq!(admitted(Duration::ZERO), whole);
+            assert_eq!(admitted(Duration::from_secs(1)), whole, "{rate}");
+        }
+    }
 
     #[test]
     fn a_burst_then_one_per_interval() {
