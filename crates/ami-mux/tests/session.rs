@@ -177,10 +177,37 @@ fn a_session_of_one_node_ends_with_it_when_its_actions_are_answered() {
     desk.wrote(0, seq);
     desk.event(0, "Before");
     desk.mail(Mail::NodeDown(NodeId(0)));
+    desk.wait(Duration::from_millis(50));
     assert!(!desk.closed);
     desk.answer(0, seq, "Response: Error|Outcome: unknown");
     assert!(desk.closed);
     assert_in_order(&desk.heard(), &["Outcome: unknown", "Event: Before"]);
+}
+
+/// What the client had sent before it could know of the loss is read a little later.
+#[test]
+fn what_was_on_its_way_when_the_only_node_was_lost_is_answered_too() {
+    let mut desk = Desk::logged_in("a@pbx1");
+    desk.mail(Mail::NodeDown(NodeId(0)));
+    desk.wait(Duration::from_millis(49));
+    assert!(!desk.closed);
+    desk.says("Action: Getvar|Variable: X|ActionID: 1||Action: Ping|ActionID: 2");
+    let seq = desk.submitted[0].1.seq;
+    desk.wait(Duration::from_millis(1));
+    desk.answer(0, seq, "Response: Error|ActionID: 1|Outcome: not-sent");
+    assert!(desk.closed);
+    assert_in_order(&desk.heard(), &["ActionID: 1", "ActionID: 2"]);
+    desk.says("Action: Ping|ActionID: 3");
+    assert_eq!(desk.heard(), "", "nothing is taken any more");
+}
+
+#[test]
+fn a_session_ends_with_its_node_also_when_that_comes_back_at_once() {
+    let mut desk = Desk::logged_in("a@pbx1");
+    desk.mail(Mail::NodeDown(NodeId(0)));
+    desk.mail(Mail::NodeUp(NodeId(0)));
+    desk.wait(Duration::from_millis(50));
+    assert!(desk.closed);
 }
 
 /// When the machine of a node failed, an answer that it lost would be awaited for ever.

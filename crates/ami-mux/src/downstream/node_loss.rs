@@ -3,7 +3,7 @@
 //! A session of one node does as its rule says: by default it is closed once its actions are answered, so that its client
 //! does what it does when an Asterisk restarts. A session of several is told by an event.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use ami_access::OnNodeLoss;
 use ami_proto::rewrite::label;
@@ -15,6 +15,10 @@ use super::own_event::own_event;
 use super::session::{Phase, Session};
 use super::surroundings::Surroundings;
 use crate::ids::NodeId;
+
+/// When a session ends with its node, what its client had sent before it could know is still read for so long, and answered. Bytes
+/// that nobody reads would take the last answers with them when the connection is closed.
+const LAST_WORDS: Duration = Duration::from_millis(50);
 
 impl Session {
     pub(super) fn on_node_down(
@@ -43,9 +47,16 @@ impl Session {
             .unwrap_or(self.settings.on_node_loss);
         match rule {
             OnNodeLoss::Close | OnNodeLoss::Refuse => {
-                self.end_after_line(EndReason::NodeLost, surroundings, now);
+                self.lost.get_or_insert(now + LAST_WORDS);
             }
             OnNodeLoss::Keep => {}
+        }
+    }
+
+    /// The session's only node was lost, and what its client had sent by then has been read.
+    pub(super) fn leave_lost_node(&mut self, surroundings: &impl Surroundings, now: Instant) {
+        if self.lost.take_if(|at| *at <= now).is_some() {
+            self.end_after_line(EndReason::NodeLost, surroundings, now);
         }
     }
 

@@ -61,6 +61,8 @@ pub struct Session {
     pub(super) waiting: Option<Waiting>,
     /// Set once no more input is taken; the session ends when its line is empty.
     pub(super) ending: Option<EndReason>,
+    /// The session's only node was lost, and it ends with it then.
+    pub(super) lost: Option<Instant>,
     /// amiplex stops: every action is refused.
     pub(super) shutting_down: bool,
     pub(super) effects: VecDeque<SessionEffect>,
@@ -93,6 +95,7 @@ impl Session {
             merges: Vec::new(),
             waiting: None,
             ending: None,
+            lost: None,
             shutting_down: false,
             effects: VecDeque::new(),
         };
@@ -222,6 +225,7 @@ impl Session {
         {
             self.finish_wait();
         }
+        self.leave_lost_node(surroundings, now);
         match &self.phase {
             Phase::Unauthenticated { until } if *until <= now => self.end(EndReason::AuthTimeout),
             Phase::Verifying(login) if login.until <= now => self.end(EndReason::AuthTimeout),
@@ -249,6 +253,7 @@ impl Session {
             self.gate.next_expiry(),
             waiting,
             self.merges_expire(),
+            self.lost,
         ]
         .into_iter()
         .flatten()
