@@ -4,6 +4,7 @@
 
 mod by_name;
 mod every_list;
+mod midway;
 
 mod tables;
 
@@ -48,6 +49,17 @@ async fn hold(actor: &mut SimClient, tenant: &str, id: &str) -> String {
         .await
         .expect("answered");
     header(&answered, "Channel")
+}
+
+/// Ends what the tests before have left there.
+async fn empty(observer: &mut SimClient) {
+    let hangup = ["Action: Hangup", "Channel: /./"];
+    observer.list(&hangup).await.expect("answered");
+    let list = ["Action: CoreShowChannels"];
+    // The response and the end of the list.
+    let none = async { while observer.list(&list).await.expect("answered").len() > 2 {} };
+    let waited = tokio::time::timeout(START, none).await;
+    waited.expect("nothing is left");
 }
 
 /// A client of the scratch instance itself.

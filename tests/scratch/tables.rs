@@ -8,7 +8,7 @@ use ami_proto::{Frame, FrameKind};
 use ami_sim::SimClient;
 use tokio::time::timeout;
 
-use super::{Frozen, START, hold, observer, patient, resynced, setup, succeeds};
+use super::{Frozen, START, empty, hold, observer, patient, resynced, setup, succeeds};
 use crate::support::watch::{direct, token};
 use crate::support::{Amiplex, control_asterisk, header};
 
@@ -137,14 +137,9 @@ async fn channels(observer: &mut SimClient) -> BTreeMap<String, Row> {
 async fn begin(more: &str) -> (Amiplex, Panel, SimClient) {
     let setup = setup().await;
     let mut observer = observer().await;
-    observer
-        .list(&["Action: Hangup", "Channel: /./"])
-        .await
-        .expect("answered");
+    empty(&mut observer).await;
     let amiplex = setup.accounts(&resynced()).nodes_more(more).start().await;
     amiplex.wait_for_log("what the node has is known", 2).await;
-    let none = async { while !channels(&mut observer).await.is_empty() {} };
-    timeout(START, none).await.expect("nothing is left");
     let mut panel = Panel::log_in(&amiplex, "who was there").await;
     calls(&mut observer).await;
     panel.agrees(&mut observer).await;
