@@ -36,6 +36,7 @@ mod drain;
 mod events;
 mod hashed_secret;
 mod isolation;
+mod likeness;
 mod login;
 mod no_node;
 mod node_loss;

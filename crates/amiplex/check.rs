@@ -104,6 +104,12 @@ fn report(directory: &Directory) -> Result<(), Failure> {
             say(&format!("node {}: {shortcoming}", entry.name))?;
         }
     }
+    for (one, other, likeness) in directory.likenesses() {
+        if let (Some(one), Some(other)) = (directory.entry(one), directory.entry(other)) {
+            let text = likeness.as_text();
+            say(&format!("node {}: {text} node {}", one.name, other.name))?;
+        }
+    }
     match (away, mute) {
         (0, 0) => Ok(()),
         (0, _) => Err(Failure::Runtime(format!("{mute} nodes answer no action"))),

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use ami_access::{LearnedActions, SeenNode};
 use ami_proto::AmiVersion;
 
+use crate::identity::{Likeness, NodeIdentity};
 use crate::ids::NodeId;
 use crate::objects::SharedObjects;
 
@@ -128,6 +129,8 @@ pub struct NodeStatus {
     pub limits_known: bool,
     /// What the upstream account lacks, in sentences.
     pub shortcomings: Arc<[String]>,
+    /// Which Asterisk it is; nothing where there is only one node.
+    pub identity: NodeIdentity,
 }
 
 impl NodeStatus {
@@ -143,6 +146,7 @@ impl NodeStatus {
             learned: Arc::new(LearnedActions::default()),
             limits_known: false,
             shortcomings: Arc::from([]),
+            identity: NodeIdentity::default(),
         }
     }
 
@@ -241,6 +245,28 @@ impl Directory {
             .iter()
             .position(|entry| entry.name.as_bytes() == name)?;
         u16::try_from(index).ok().map(NodeId)
+    }
+
+    /// Pairs of nodes that are up and are one or can be confused, the earlier first.
+    pub fn likenesses(&self) -> Vec<(NodeId, NodeId, Likeness)> {
+        let pairs = self
+            .ids()
+            .flat_map(|one| self.ids().map(move |other| (one, other)));
+        let alike = |(one, other): (NodeId, NodeId)| {
+            let likeness = (one < other).then(|| self.likeness(one, other))??;
+            Some((one, other, likeness))
+        };
+        pairs.filter_map(alike).collect()
+    }
+
+    /// What two nodes that are up have in common. One that is away is confused with none, and none with itself.
+    pub(crate) fn likeness(&self, one: NodeId, other: NodeId) -> Option<Likeness> {
+        if one == other {
+            return None;
+        }
+        let (one, other) = (&self.entry(one)?.status, &self.entry(other)?.status);
+        let both_up = one.is_up() && other.is_up();
+        both_up.then(|| one.identity.likeness(&other.identity))?
     }
 
     /// Every node.

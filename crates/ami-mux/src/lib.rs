@@ -15,6 +15,7 @@
 mod directory;
 pub mod downstream;
 mod event;
+mod identity;
 mod ids;
 mod mail;
 pub mod objects;
@@ -31,6 +32,7 @@ pub use downstream::{
     SessionSettings, SessionStart, Surroundings,
 };
 pub use event::NodeEvent;
+pub use identity::{Likeness, NodeIdentity};
 pub use ids::{ActionSeq, LaneId, NodeId, SessionId};
 pub use mail::{Mail, PartKind};
 pub use objects::{Objects, SharedObjects};

@@ -10,6 +10,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::hub::EventHub;
 use crate::inbox::Inbox;
+use crate::likeness::Likenesses;
 
 /// What others tell a node's task.
 #[derive(Debug)]
@@ -57,6 +58,7 @@ impl NodeHandle {
 pub(crate) struct Cluster {
     nodes: Vec<NodeHandle>,
     directory: ArcSwap<Directory>,
+    likenesses: Likenesses,
 }
 
 impl Cluster {
@@ -64,6 +66,7 @@ impl Cluster {
         Self {
             nodes,
             directory: ArcSwap::from_pointee(directory),
+            likenesses: Likenesses::default(),
         }
     }
 
@@ -88,6 +91,11 @@ impl Cluster {
         // Whether it was sent or dropped: the task has looked at it.
         drop(shown.await);
         true
+    }
+
+    /// Pairs of nodes that are one or can be confused; new ones are said in the log.
+    pub(crate) fn alike(&self) -> usize {
+        self.likenesses.look(&self.directory())
     }
 
     /// The node's task says how it is.

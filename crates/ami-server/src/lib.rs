@@ -15,6 +15,7 @@ mod cluster;
 mod downstream;
 mod hub;
 mod inbox;
+mod likeness;
 mod listener;
 mod rates;
 mod registry;

@@ -81,6 +81,8 @@ pub(crate) struct World {
     pub(crate) booted: bool,
     /// What CLI commands print that a test has thought of: whether they succeed, and the text.
     pub(crate) cli: BTreeMap<String, (bool, Vec<u8>)>,
+    /// What tells this start of the node from any other.
+    pub(crate) process: u128,
     pub(crate) processed_calls: u64,
     pub(crate) placed: Vec<PlacedCall>,
     /// Since the epoch.
@@ -106,6 +108,7 @@ impl World {
             globals: BTreeMap::new(),
             database,
             cli: BTreeMap::new(),
+            process: fastrand::u128(..),
             processed_calls: 0,
             placed: Vec::new(),
             reloaded: clock.epoch(),

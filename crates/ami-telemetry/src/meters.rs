@@ -33,6 +33,7 @@ struct Handles {
     bytes_in: Counter,
     bytes_out: Counter,
     outbound_queue_bytes: Gauge,
+    nodes_alike: Gauge,
     events_delivered: Counter,
     event_gate_timeouts: Counter,
     security_suppressed: Counter,
@@ -68,6 +69,7 @@ impl Meters {
             bytes_in: names::DOWNSTREAM_BYTES.counter(&[("direction", "in")]),
             bytes_out: names::DOWNSTREAM_BYTES.counter(&[("direction", "out")]),
             outbound_queue_bytes: names::OUTBOUND_QUEUE_BYTES.gauge(&[]),
+            nodes_alike: names::NODES_ALIKE.gauge(&[]),
             events_delivered: names::EVENTS_DELIVERED.counter(&[]),
             event_gate_timeouts: names::EVENT_GATE_TIMEOUTS.counter(&[]),
             security_suppressed: names::SECURITY_EVENTS_SUPPRESSED.counter(&[]),
@@ -184,6 +186,11 @@ impl Meters {
             &handles.reloads_refused
         };
         counter.increment(1);
+    }
+
+    /// Pairs of nodes that are one or can be confused.
+    pub fn nodes_alike(&self, pairs: usize) {
+        self.handles.nodes_alike.set(gauge_value(pairs));
     }
 
     /// The supervisor caught a task that panicked.

@@ -74,6 +74,7 @@ metrics_table! {
     EVENT_GATE_TIMEOUTS Counter Count "amiplex_event_gate_timeouts_total" "Times a session's events were released before the answer of its own action came.";
 
     NODE_UP Gauge Count "amiplex_node_up" "1 while the event lane of the node is logged in, else 0.";
+    NODES_ALIKE Gauge Count "amiplex_nodes_alike" "Pairs of nodes that are one Asterisk under two names, or share a systemname.";
     LANES Gauge Count "amiplex_lanes" "Upstream sessions logged in now, by node and kind (event, action, blocking).";
     LANE_PENDING Gauge Count "amiplex_lane_pending" "Actions written to the node and not answered yet, by node.";
     RECONNECTS Counter Count "amiplex_reconnects_total" "Upstream sessions lost and begun anew, by node.";

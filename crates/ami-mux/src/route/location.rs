@@ -7,6 +7,7 @@ use ami_access::{Authorized, RouteKind};
 use ami_proto::Action;
 
 use crate::directory::Directory;
+use crate::identity::Likeness;
 use crate::ids::NodeId;
 use crate::objects::Objects;
 use crate::view::View;
@@ -129,15 +130,36 @@ impl Search<'_> {
             return Location::Unclear("Node required".to_owned());
         }
         let one = |header: &&str| {
-            self.named(action, header, "Channel", |objects, name| {
+            let found = self.named(action, header, "Channel", |objects, name| {
                 objects.channel(name).is_some()
-            })
+            });
+            match found {
+                Location::At(node) => self.unconfused(action, header, node),
+                Location::Nowhere | Location::Unclear(_) => found,
+            }
         };
         CHANNEL_HEADERS
             .iter()
             .fold(Location::Nowhere, |found, header| {
                 both(found, || one(header))
             })
+    }
+
+    /// A Uniqueid of a node whose systemname another node has may have been given by that one.
+    fn unconfused(&self, action: &Action, header: &str, node: NodeId) -> Location {
+        let name = action.header(header).unwrap_or_default();
+        let is_uniqueid = self
+            .directory
+            .entry(node)
+            .is_some_and(|entry| entry.objects.read().by_uniqueid(name).is_some());
+        let alike =
+            |other: &NodeId| self.directory.likeness(node, *other) == Some(Likeness::SystemName);
+        if is_uniqueid && self.view.nodes().iter().any(alike) {
+            let name = String::from_utf8_lossy(name);
+            let text = format!("Channel {name} may be on several nodes, name one");
+            return Location::Unclear(text);
+        }
+        Location::At(node)
     }
 
     /// A queue on several nodes is told by the member that the action is about.

@@ -1,4 +1,5 @@
 mod by_node;
+mod likeness;
 mod service;
 
 use std::net::{IpAddr, Ipv4Addr};

@@ -1,4 +1,4 @@
-//! What amiplex asks a node about itself: its actions, and what the upstream account may do.
+//! What amiplex asks a node about itself: its actions, which Asterisk it is, and what the upstream account may do.
 //!
 //! Asked on the first action lane after each connect; the actions again after Load, Unload and Reload. Until the node
 //! has answered, what was learned before stays in use.
@@ -14,24 +14,31 @@ use super::lane::LaneRole;
 use super::node::Node;
 use super::pending::Internal;
 use super::survey::list_name;
+use crate::identity::NodeIdentity;
 use crate::ids::LaneId;
 
 /// Where the inquiry stands.
 #[derive(Debug, Default)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a question that is due or not"
+)]
 pub(super) struct Inquiry {
     /// The lane on which a question is open.
     pub(super) lane: Option<LaneId>,
     pub(super) second_login_reported: bool,
     commands_due: bool,
+    identity_due: bool,
     limits_due: bool,
     asking: Option<Internal>,
 }
 
 impl Inquiry {
-    /// A new connection: everything may have changed.
-    pub(super) fn begin(&mut self) {
+    /// A new connection: everything may have changed. Which Asterisk it is matters where there are several.
+    pub(super) fn begin(&mut self, has_others: bool) {
         *self = Self {
             commands_due: true,
+            identity_due: has_others,
             limits_due: true,
             ..Self::default()
         };
@@ -51,6 +58,7 @@ impl Inquiry {
     pub(super) fn lane_lost(&mut self) {
         match self.asking.take() {
             Some(Internal::AccountLimits) => self.limits_due = true,
+            Some(Internal::Identity) => self.identity_due = true,
             Some(_) => self.commands_due = true,
             None => {}
         }
@@ -62,6 +70,8 @@ impl Inquiry {
             None
         } else if self.commands_due {
             Some(Internal::ListCommands)
+        } else if self.identity_due {
+            Some(Internal::Identity)
         } else if self.limits_due {
             Some(Internal::AccountLimits)
         } else {
@@ -79,6 +89,7 @@ impl Internal {
             Self::Ping => "Ping",
             Self::ListCommands => "ListCommands",
             Self::AccountLimits => "GetConfig",
+            Self::Identity => "Command",
             Self::Survey(place) => list_name(place),
         }
     }
@@ -104,10 +115,14 @@ impl<R: Clone> Node<R> {
         };
         let username = self.settings.username.clone();
         let category = [("Filename", "manager.conf"), ("Category", &*username)];
-        let headers: &[(&str, &str)] = if question == Internal::AccountLimits {
-            &category
-        } else {
-            &[]
+        let headers: &[(&str, &str)] = match question {
+            Internal::AccountLimits => &category,
+            Internal::Identity => &[("Command", "core show settings")],
+            Internal::Challenge
+            | Internal::Login
+            | Internal::Ping
+            | Internal::ListCommands
+            | Internal::Survey(_) => &[],
         };
         if self.send_internal(id, question, headers, now).is_err() {
             return;
@@ -116,6 +131,7 @@ impl<R: Clone> Node<R> {
         self.inquiry.lane = Some(id);
         match question {
             Internal::AccountLimits => self.inquiry.limits_due = false,
+            Internal::Identity => self.inquiry.identity_due = false,
             Internal::Challenge
             | Internal::Login
             | Internal::Ping
@@ -146,6 +162,15 @@ impl<R: Clone> Node<R> {
             self.publish_status();
         }
         self.survey(now);
+        self.inquire(now);
+    }
+
+    /// A node that refuses to say is like no other.
+    pub(super) fn on_identity(&mut self, frame: &Frame, now: Instant) {
+        self.inquiry.asking = None;
+        self.inquiry.lane = None;
+        self.status.identity = NodeIdentity::read(frame);
+        self.publish_status();
         self.inquire(now);
     }
 

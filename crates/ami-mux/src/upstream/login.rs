@@ -158,9 +158,10 @@ impl<R: Clone> Node<R> {
         match internal {
             Internal::Challenge | Internal::Login => super::NodeSettings::LOGIN_DEADLINE,
             Internal::Ping => self.settings.keepalive_deadline,
-            Internal::ListCommands | Internal::AccountLimits | Internal::Survey(_) => {
-                self.settings.action_deadline
-            }
+            Internal::ListCommands
+            | Internal::AccountLimits
+            | Internal::Identity
+            | Internal::Survey(_) => self.settings.action_deadline,
         }
     }
 
@@ -235,7 +236,7 @@ impl<R: Clone> Node<R> {
         self.action_attempt = 0;
         self.status.state = NodeState::Booting;
         self.status.reason = "logged in".into();
-        self.inquiry.begin();
+        self.inquiry.begin(self.settings.objects.is_some());
         self.begin_survey(now);
         self.publish_status();
         let version = self

@@ -87,6 +87,8 @@ pub(super) enum Internal {
     ListCommands,
     /// Learns what the upstream account may do.
     AccountLimits,
+    /// Learns which Asterisk it is.
+    Identity,
     /// Learns what the node has, from the list of that place.
     Survey(usize),
 }

@@ -265,6 +265,7 @@ impl<R: Clone> Node<R> {
             Internal::Ping => {}
             Internal::ListCommands => self.on_commands_listed(frame, now),
             Internal::AccountLimits => self.on_account_limits(frame, now),
+            Internal::Identity => self.on_identity(frame, now),
             Internal::Survey(place) => self.on_survey_end(place, frame, now),
         }
     }

@@ -136,6 +136,7 @@ impl<R: Clone> Node<R> {
                 | Internal::Login
                 | Internal::ListCommands
                 | Internal::AccountLimits
+                | Internal::Identity
                 | Internal::Survey(_) => {
                     self.lose_lane(id, "the node did not answer amiplex in time", now);
                 }

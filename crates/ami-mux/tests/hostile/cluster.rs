@@ -464,6 +464,7 @@ impl Cluster {
             "Login" => answer += "Message: Authentication accepted\r\n",
             "ListCommands" => answer += self.plan.commands,
             "GetConfig" => answer += "Message: nothing\r\n",
+            "Command" => answer += "Message: Command output follows\r\nOutput: \r\n",
             "CoreShowChannels" => {
                 answer += "EventList: start\r\n\r\n";
                 answer += &format!(

@@ -438,6 +438,10 @@ fn own_answer(action: &Action, answers_pings: bool, answers_questions: bool) -> 
         Some(format!(
             "Response: Success\r\nActionID: {id}\r\nPing: Pong\r\n\r\n"
         ))
+    } else if action.header("Command") == Some(b"core show settings") && answers_questions {
+        Some(format!(
+            "Response: Success\r\nActionID: {id}\r\nOutput:   System name:    pbx\r\nOutput:   PBX UUID:   1-2-3\r\n\r\n"
+        ))
     } else if name.is("GetConfig") && answers_questions {
         Some(format!(
             "Response: Error\r\nActionID: {id}\r\nMessage: Permission denied\r\n\r\n"

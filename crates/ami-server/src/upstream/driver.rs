@@ -248,6 +248,8 @@ impl NodeDriver {
                 NodeEffect::Status(status) => {
                     self.journal.status(&status);
                     self.world.cluster.set_status(self.id, &status);
+                    let alike = self.world.cluster.alike();
+                    self.world.meters.nodes_alike(alike);
                 }
                 NodeEffect::Note(note) => self.journal.note(note),
             }

@@ -3,6 +3,7 @@
 use bytes::Bytes;
 
 use super::{Outcome, Turn};
+use crate::clock::Clock;
 use crate::message::Message;
 
 pub(super) fn command(turn: &mut Turn<'_>) -> Outcome {
@@ -43,6 +44,7 @@ fn cli(turn: &Turn<'_>, command: &str) -> Option<Vec<String>> {
             "Asterisk {} simulated by ami-sim",
             turn.options.version.release()
         )]),
+        "core show settings" => Some(settings(turn)),
         "core show uptime" => Some(uptime(turn)),
         "core show channels" => Some(channels(turn)),
         "core show channels concise" => Some(concise(turn)),
@@ -53,6 +55,24 @@ fn cli(turn: &Turn<'_>, command: &str) -> Option<Vec<String>> {
         ]),
         _ => None,
     }
+}
+
+/// What tells one Asterisk from another. The UUID is that of this start.
+fn settings(turn: &Turn<'_>) -> Vec<String> {
+    let system = turn.world.setup.system_name.as_deref().unwrap_or_default();
+    let (_, time) = Clock::date_and_time(turn.world.clock.epoch());
+    let (version, process) = (turn.options.version.release(), turn.world.process);
+    vec![
+        String::new(),
+        "PBX Core settings".to_owned(),
+        "-----------------".to_owned(),
+        format!("  Version:                     {version}"),
+        format!("  Startup time:                {time}"),
+        format!("  System name:                 {system}"),
+        "  Entity ID:                   02:00:00:00:00:01".to_owned(),
+        format!("  PBX UUID:                    {process:032x}"),
+        String::new(),
+    ]
 }
 
 fn uptime(turn: &Turn<'_>) -> Vec<String> {
