@@ -204,7 +204,9 @@ impl Opened<'_> {
             }
             session.mail(Mail::Event(Arc::clone(event)), self.world, self.now);
             while let Some(effect) = session.poll_effect() {
-                written += usize::from(matches!(effect, SessionEffect::Write { event: true, .. }));
+                if let SessionEffect::Write { events, .. } = effect {
+                    written += events;
+                }
             }
         }
         written

@@ -101,8 +101,22 @@ impl NodeEvent {
     /// The event rule of Asterisk: every class of the event must be in `mask`. An event without a known class is
     /// for those who see everything.
     pub fn visible_to(&self, mask: ClassSet) -> bool {
+        Self::are_visible_to(self.classes, mask)
+    }
+
+    /// The same of any event with these classes.
+    pub(crate) fn are_visible_to(classes: Option<ClassSet>, mask: ClassSet) -> bool {
+        classes.map_or(mask == ClassSet::ALL, |needed| mask.covers(needed))
+    }
+
+    /// Its classes, if it names only known ones.
+    pub(crate) fn classes(&self) -> Option<ClassSet> {
         self.classes
-            .map_or(mask == ClassSet::ALL, |needed| mask.covers(needed))
+    }
+
+    /// Whether every session that has the rights may see it, however long it has been there and whatever it missed.
+    pub(crate) fn is_ordinary(&self) -> bool {
+        !self.is_shutdown && !self.is_made_up && self.heard.is_none()
     }
 
     /// Whether an account with these channels may see it: it is about one of them, or answers an action of the account.

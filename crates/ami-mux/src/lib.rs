@@ -15,6 +15,7 @@
 mod directory;
 pub mod downstream;
 mod event;
+mod event_batch;
 mod identity;
 mod ids;
 mod mail;
@@ -32,6 +33,7 @@ pub use downstream::{
     SessionSettings, SessionStart, Surroundings,
 };
 pub use event::NodeEvent;
+pub use event_batch::{BatchView, EventBatch};
 pub use identity::{Likeness, NodeIdentity};
 pub use ids::{ActionSeq, LaneId, NodeId, SessionId};
 pub use mail::{Mail, PartKind};

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use ami_proto::Slices;
 
 use crate::event::NodeEvent;
+use crate::event_batch::EventBatch;
 use crate::ids::{ActionSeq, NodeId};
 use crate::outcome::Failure;
 use crate::security::SecurityEvent;
@@ -68,6 +69,13 @@ pub enum Mail {
     },
     /// A broadcast event of the node.
     Event(Arc<NodeEvent>),
+    /// Several of them that came together.
+    Events {
+        /// The events.
+        batch: Arc<EventBatch>,
+        /// Bytes of those that the session wanted when it was posted.
+        bytes: usize,
+    },
     /// A security event of amiplex itself. It comes from no node.
     Security(Arc<SecurityEvent>),
     /// The node's event lane is logged in.
@@ -88,10 +96,29 @@ pub enum Mail {
 }
 
 impl Mail {
+    /// The one event that it is.
+    pub(crate) fn event(&self) -> Option<&Arc<NodeEvent>> {
+        if let Self::Event(event) = self {
+            Some(event)
+        } else {
+            None
+        }
+    }
+
+    /// How many notes it stands for.
+    pub fn count(&self) -> usize {
+        if let Self::Events { batch, .. } = self {
+            batch.events().len()
+        } else {
+            1
+        }
+    }
+
     /// Bytes in the event budget; `None` for what is no event.
     pub fn event_bytes(&self) -> Option<usize> {
         match self {
             Self::Event(event) => Some(event.plain().len()),
+            Self::Events { bytes, .. } => Some(*bytes),
             Self::Security(event) => Some(event.bytes().len()),
             Self::Written { .. }
             | Self::Reply { .. }

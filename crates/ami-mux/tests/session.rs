@@ -7,6 +7,8 @@
     reason = "a test fails loudly"
 )]
 
+#[path = "session/batches.rs"]
+mod batches;
 #[path = "session/by_node.rs"]
 mod by_node;
 #[path = "session/command_output.rs"]

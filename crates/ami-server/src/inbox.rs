@@ -5,17 +5,20 @@
 //! that a client that stops reading cannot hide its backlog behind the drain.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::task::{Context, Poll, Waker};
 
 use ami_access::SlowPolicy;
-use ami_mux::{Interest, Mail, SecurityEvent};
+use ami_mux::{EventBatch, Interest, Mail, SecurityEvent};
 use ami_proto::ClassSet;
 use ami_telemetry::CloseReason;
 use parking_lot::Mutex;
 
 /// What a session takes at a time, while the rest may still be dropped.
 const TAKEN_BYTES: usize = 64 * 1024;
+/// Events that came together are held together by who wants at least this part of their bytes.
+const SPARSE: usize = 4;
 /// A queue with more places than this has been through a flood, and its memory is given back.
 const PLACES_KEPT: usize = 64;
 
@@ -147,7 +150,7 @@ impl Inbox {
                 break;
             }
             if queue.wants(mail) {
-                self.post_one(&mut queue, mail);
+                self.post_one(&mut queue, mail, interest);
             }
         }
         let woken = queue.woken();
@@ -157,8 +160,11 @@ impl Inbox {
         }
     }
 
-    fn post_one(&self, queue: &mut Queue, mail: &Mail) {
-        if let Some(length) = mail.event_bytes() {
+    fn post_one(&self, queue: &mut Queue, mail: &Mail, interest: ClassSet) {
+        if let Mail::Events { batch, .. } = mail {
+            let drained = self.drained_events.load(Ordering::Relaxed);
+            queue.post_events(batch, interest, drained);
+        } else if let Some(length) = mail.event_bytes() {
             let drained = self.drained_events.load(Ordering::Relaxed);
             queue.post_event(mail, length, drained);
         } else if let Mail::Reply { bytes, .. } = mail {
@@ -203,6 +209,7 @@ impl Inbox {
 fn is_wanted(mail: &Mail, interest: ClassSet) -> bool {
     match mail {
         Mail::Event(event) => event.visible_to(interest),
+        Mail::Events { batch, .. } => batch.bytes_visible_to(interest) > 0,
         Mail::Security(_) => SecurityEvent::visible_to(interest),
         Mail::Written { .. }
         | Mail::Reply { .. }
@@ -299,6 +306,28 @@ impl Queue {
         }
         self.event_bytes += length;
         self.mail.push_back(mail.clone());
+    }
+
+    /// Whoever wants little of what came together takes it singly, so as not to hold all of it; so does whoever drops the oldest.
+    fn post_events(&mut self, batch: &Arc<EventBatch>, interest: ClassSet, drained: usize) {
+        let interest = self
+            .by_node
+            .as_ref()
+            .map_or(interest, |by_node| by_node.at(batch.node()));
+        let bytes = batch.bytes_visible_to(interest);
+        if bytes == 0 {
+            return;
+        }
+        if self.budget.policy == SlowPolicy::Disconnect && bytes >= batch.bytes() / SPARSE {
+            let batch = Arc::clone(batch);
+            return self.post_event(&Mail::Events { batch, bytes }, bytes, drained);
+        }
+        for event in batch.events() {
+            if event.visible_to(interest) && self.closed.is_none() {
+                let mail = Mail::Event(Arc::clone(event));
+                self.post_event(&mail, event.plain().len(), drained);
+            }
+        }
     }
 
     fn post_reply(&mut self, mail: &Mail, length: usize, drained: usize) {

@@ -11,6 +11,7 @@ use super::gate::{Held, News};
 use super::session::{Phase, Session};
 use super::surroundings::Surroundings;
 use crate::event::NodeEvent;
+use crate::event_batch::{BatchView, EventBatch};
 
 impl Session {
     /// Takes in an event, unless its account can never see it.
@@ -24,6 +25,52 @@ impl Session {
         if !hidden {
             self.admit(Held::Event(event), surroundings, now);
         }
+    }
+
+    /// Takes in events that came together: in one piece where nothing has to be known of the single event.
+    pub(super) fn admit_events(
+        &mut self,
+        batch: &EventBatch,
+        surroundings: &impl Surroundings,
+        now: Instant,
+    ) {
+        if let Some(view) = self.view_of(batch) {
+            if view.events > 0 {
+                self.effects.push_back(SessionEffect::Write {
+                    bytes: smallvec![view.bytes],
+                    events: view.events,
+                });
+            }
+            return;
+        }
+        let Phase::Open(login) = &self.phase else {
+            return;
+        };
+        let interest = login.interest.at(batch.node());
+        for event in batch.events() {
+            if event.visible_to(interest) {
+                self.admit_event(Arc::clone(event), surroundings, now);
+            }
+        }
+    }
+
+    /// What the session sees of them; `None` when some may have to wait, or what it sees is not that of its account.
+    fn view_of(&self, batch: &EventBatch) -> Option<BatchView> {
+        let Phase::Open(login) = &self.phase else {
+            return None;
+        };
+        let account = login.principal.account();
+        let alone = self.waiting.is_some()
+            || self.gate.holds(batch.node())
+            || login.own_filters.is_some()
+            || account.channels.is_some()
+            || !login.view.contains(batch.node());
+        if alone {
+            return None;
+        }
+        let filters = (!account.event_filters.is_empty()).then_some(account);
+        let interest = login.interest.at(batch.node());
+        Some(batch.view(interest, filters, login.label.as_ref()))
     }
 
     /// Gives what its node said, or holds it behind the answers that it must not overtake.
@@ -79,7 +126,7 @@ impl Session {
         let waiting = self.announce_wait();
         self.effects.push_back(SessionEffect::Write {
             bytes: smallvec![bytes],
-            event: true,
+            events: 1,
         });
         if let Some(waiting) = waiting {
             self.complete_wait(&waiting);

@@ -32,12 +32,12 @@ pub enum EndReason {
 /// What the driver has to do.
 #[derive(Debug)]
 pub enum SessionEffect {
-    /// Bytes for the client. `event` tells which budget they count in.
+    /// Bytes for the client. `events` tells which budget they count in.
     Write {
         /// The bytes.
         bytes: Slices,
-        /// They are a broadcast event.
-        event: bool,
+        /// How many broadcast events they are; none is a part of an answer.
+        events: usize,
     },
     /// Hand this to the node.
     Submit(NodeId, Box<Submission<()>>),

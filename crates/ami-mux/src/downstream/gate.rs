@@ -138,6 +138,13 @@ impl EventGate {
         }
     }
 
+    /// Whether an event of the node would have to wait.
+    pub(super) fn holds(&self, node: NodeId) -> bool {
+        self.nodes.iter().any(|(known, gate)| {
+            *known == node && !(gate.written.is_empty() && gate.held.is_empty())
+        })
+    }
+
     /// The next event that nothing holds any more.
     pub(super) fn pass(&mut self) -> Option<Held> {
         for (_, gate) in &mut self.nodes {

@@ -144,7 +144,7 @@ impl Session {
         );
         self.effects.push_back(SessionEffect::Write {
             bytes: smallvec::smallvec![bytes],
-            event: true,
+            events: 1,
         });
     }
 }

@@ -189,6 +189,7 @@ impl Session {
                 self.advance(surroundings, now);
             }
             Mail::Event(event) => self.admit_event(event, surroundings, now),
+            Mail::Events { batch, .. } => self.admit_events(&batch, surroundings, now),
             Mail::Security(event) => match self.only_node() {
                 Some(node) => self.admit(Held::Security(node, event), surroundings, now),
                 None => self.give_security(&event),
@@ -327,10 +328,8 @@ impl Session {
     }
 
     pub(super) fn write_slices(&mut self, bytes: Slices) {
-        self.effects.push_back(SessionEffect::Write {
-            bytes,
-            event: false,
-        });
+        self.effects
+            .push_back(SessionEffect::Write { bytes, events: 0 });
     }
 
     fn start_work(&mut self, now: Instant) {
@@ -373,7 +372,7 @@ impl Session {
         if !bytes.is_empty() {
             self.effects.push_back(SessionEffect::Write {
                 bytes: smallvec![bytes],
-                event: false,
+                events: 0,
             });
         }
     }

@@ -337,8 +337,9 @@ impl Cluster {
         while let Some(effect) = client.session.poll_effect() {
             moved = true;
             match effect {
-                SessionEffect::Write { bytes, event } => {
+                SessionEffect::Write { bytes, events } => {
                     let bytes = ami_proto::rewrite::join(bytes);
+                    let event = events > 0;
                     client.written.push(Written { bytes, event });
                 }
                 SessionEffect::Submit(node, submission) => {

@@ -52,6 +52,8 @@ pub(crate) struct Desk {
     /// What the client has sent and the session has not taken.
     unread: BytesMut,
     written: String,
+    /// The last piece of it, as it was.
+    pub(crate) last_written: Option<Bytes>,
     world: World,
 }
 
@@ -130,6 +132,7 @@ impl Desk {
             notes: Vec::new(),
             unread: BytesMut::new(),
             written: String::new(),
+            last_written: None,
             world,
         }
     }
@@ -161,6 +164,7 @@ impl Desk {
                 SessionEffect::Write { bytes, .. } => {
                     for slice in bytes {
                         self.written.push_str(&String::from_utf8_lossy(&slice));
+                        self.last_written = Some(slice);
                     }
                 }
                 SessionEffect::Submit(node, submission) => self.submitted.push((node, *submission)),

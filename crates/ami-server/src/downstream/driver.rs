@@ -193,7 +193,7 @@ impl Driver {
         let now = Instant::now();
         while let Some(effect) = self.session.poll_effect() {
             match effect {
-                SessionEffect::Write { bytes, event } => self.outbound.push(bytes, event, now),
+                SessionEffect::Write { bytes, events } => self.outbound.push(bytes, events, now),
                 SessionEffect::Submit(node, submission) => self.submit(node, submission),
                 SessionEffect::Verify(check) => {
                     self.check = Some(self.world.secret_checks.outcome(check));

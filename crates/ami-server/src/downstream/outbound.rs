@@ -24,7 +24,10 @@ const FULL_BYTES: usize = 128 * 1024;
 #[derive(Debug)]
 struct Slice {
     bytes: Bytes,
+    /// Of a broadcast event, and not of an answer.
     event: bool,
+    /// Events that have left with its last byte.
+    events: u64,
     queued: Instant,
 }
 
@@ -48,12 +51,14 @@ pub(crate) struct Written {
 }
 
 impl Outbound {
+    /// Queues an answer, or so many events.
     pub(crate) fn push(
         &mut self,
         bytes: impl IntoIterator<Item = Bytes>,
-        event: bool,
+        events: usize,
         now: Instant,
     ) {
+        let event = events > 0;
         for bytes in bytes {
             if bytes.is_empty() {
                 continue;
@@ -66,8 +71,12 @@ impl Outbound {
             self.slices.push_back(Slice {
                 bytes,
                 event,
+                events: 0,
                 queued: now,
             });
+        }
+        if event && let Some(last) = self.slices.back_mut() {
+            last.events = u64::try_from(events).unwrap_or(u64::MAX);
         }
     }
 
@@ -147,7 +156,7 @@ impl Outbound {
                 break;
             }
             count -= take;
-            events += u64::from(front.event);
+            events += front.events;
             self.slices.pop_front();
         }
         events

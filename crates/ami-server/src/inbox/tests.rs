@@ -203,3 +203,41 @@ fn a_task_that_takes_no_mail_is_woken_by_the_end_alone() {
         Poll::Ready(CloseReason::SlowConsumer)
     );
 }
+
+#[test]
+fn events_that_came_together_count_singly() {
+    let batch = || {
+        let mut mail = vec![
+            event("call,all", 350),
+            event("agent,all", 100),
+            event("call,all", 350),
+        ];
+        EventBatch::gather(&mut mail);
+        mail
+    };
+    let length = |mail: &Mail| mail.event_bytes().expect("an event");
+    let one = length(&event("call,all", 350));
+    let closing = inbox(1000, SlowPolicy::Disconnect);
+    closing.set_interest(ClassSet::of(ami_proto::Class::Call));
+    closing.post(&batch());
+    let drained = closing.drain();
+    assert_eq!((drained.mail.len(), drained.event_bytes), (1, 2 * one));
+    closing.set_drained(drained.event_bytes, 0);
+    closing.post(&batch());
+    assert_eq!(closing.drain().closed, Some(CloseReason::SlowConsumer));
+    let sparse = inbox(1000, SlowPolicy::Disconnect);
+    sparse.set_interest(ClassSet::of(ami_proto::Class::Agent));
+    sparse.post(&batch());
+    let drained = sparse.drain();
+    assert!(
+        matches!(drained.mail.front(), Some(Mail::Event(_))),
+        "who wants little holds little"
+    );
+    let dropping = inbox(1000, SlowPolicy::DropOldest);
+    dropping.post(&batch());
+    let drained = dropping.drain();
+    assert_eq!((drained.mail.len(), drained.dropped), (3, 0));
+    dropping.post(&batch());
+    dropping.post(&batch());
+    assert_eq!(dropping.drain().dropped, 3);
+}

@@ -12,7 +12,8 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use ami_mux::{
-    LaneId, LaneLoss, LaneRole, Mail, Node, NodeEffect, NodeId, NodeSettings, Surroundings,
+    EventBatch, LaneId, LaneLoss, LaneRole, Mail, Node, NodeEffect, NodeId, NodeSettings,
+    Surroundings,
 };
 use ami_telemetry::NodeMeters;
 use bytes::{Bytes, BytesMut};
@@ -268,6 +269,7 @@ impl NodeDriver {
         if self.broadcast.is_empty() {
             return;
         }
+        EventBatch::gather(&mut self.broadcast);
         if let Some(node) = self.world.cluster.node(self.id) {
             node.hub.publish(&self.broadcast);
         }

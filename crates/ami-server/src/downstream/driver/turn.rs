@@ -107,10 +107,11 @@ impl Driver {
 
     fn take_mail(&mut self) {
         let now = Instant::now().into_std();
-        for _ in 0..MAIL_PER_TURN {
-            let Some(mail) = self.mail.pop_front() else {
-                break;
-            };
+        let mut left = MAIL_PER_TURN;
+        while left > 0
+            && let Some(mail) = self.mail.pop_front()
+        {
+            left = left.saturating_sub(mail.count());
             self.backlog.leaves(&mail);
             self.session.mail(mail, &*self.world, now);
         }

@@ -21,7 +21,7 @@ async fn everything_leaves_in_order_and_the_counts_return_to_nothing() {
     for number in 0..500_u32 {
         let bytes = Bytes::from(format!("message {number};"));
         expected.extend_from_slice(&bytes);
-        outbound.push([bytes], number % 2 == 0, now);
+        outbound.push([bytes], usize::from(number % 2 == 0), now);
     }
     assert!(outbound.is_full());
     assert_eq!(
@@ -48,10 +48,10 @@ async fn the_age_is_that_of_the_oldest_slice() {
     let mut outbound = Outbound::default();
     let start = Instant::now();
     assert_eq!(outbound.overdue_at(Duration::from_mins(1)), None);
-    outbound.push([Bytes::from_static(b"a")], true, start);
+    outbound.push([Bytes::from_static(b"a")], 1, start);
     outbound.push(
         [Bytes::from_static(b"b")],
-        true,
+        1,
         start + Duration::from_secs(9),
     );
     assert_eq!(
@@ -67,7 +67,7 @@ async fn what_tls_holds_back_is_not_forgotten() {
     let mut cx = Context::from_waker(std::task::Waker::noop());
     let mut sent = 0;
     loop {
-        outbound.push([Bytes::from(vec![b'x'; 4096])], false, Instant::now());
+        outbound.push([Bytes::from(vec![b'x'; 4096])], 0, Instant::now());
         sent += 4096;
         match outbound.poll_write(&mut socket, &mut cx) {
             Poll::Pending => break,
