@@ -106,6 +106,8 @@ pub struct Account {
     pub event_age: Option<Duration>,
     /// Most bytes of events that wait for the client; `None`: the configured number.
     pub event_bytes: Option<u64>,
+    /// Longest time that an event waits for others to share a write with, zero for none; `None`: the configured one.
+    pub flush: Option<Duration>,
     /// Most actions in flight per session; `None`: the configured number.
     pub inflight: Option<u32>,
     /// What the loss of the node does; `None`: what the listener says.
@@ -140,6 +142,11 @@ pub struct Account {
     pub file: PathBuf,
     /// The line of the section's header, from 1.
     pub line: u32,
+}
+
+impl Account {
+    /// The longest [`Account::flush`]: whoever wants his events later than this does not want them as they happen.
+    pub const FLUSH_MAX: Duration = Duration::from_secs(1);
 }
 
 impl Account {

@@ -91,6 +91,21 @@ impl<'a> Check<'a> {
         default
     }
 
+    /// How long an event may wait for company.
+    pub(crate) fn flush(
+        &mut self,
+        path: &KeyPath,
+        value: Option<Duration>,
+        default: Duration,
+    ) -> Duration {
+        let value = value.unwrap_or(default);
+        if value > ami_access::Account::FLUSH_MAX {
+            self.problem(path, "must be at most 1s");
+            return default;
+        }
+        value
+    }
+
     /// A number of things, 1 or more.
     pub(crate) fn count(&mut self, path: &KeyPath, value: Option<Count>, default: usize) -> usize {
         match value.map(|Count(count)| usize::try_from(count)) {

@@ -186,7 +186,7 @@ impl Default for Limits {
     }
 }
 
-/// What may wait for a client that reads slowly. More than 0 each.
+/// What may wait for a client. More than 0 each, but for `flush`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Outbound {
     /// Bytes of replies, on top of the events.
@@ -195,6 +195,9 @@ pub struct Outbound {
     pub event_bytes: u64,
     /// Age of the oldest event.
     pub event_age: Duration,
+    /// How long an event may wait for others to share a write with, at most [`ami_access::Account::FLUSH_MAX`]; zero: not at all. Listeners
+    /// and accounts may override it.
+    pub flush: Duration,
 }
 
 impl Default for Outbound {
@@ -206,6 +209,7 @@ impl Default for Outbound {
             event_bytes: 8 * 1024 * 1024,
             // A client that is a minute behind shows calls that have ended.
             event_age: Duration::from_mins(1),
+            flush: Duration::ZERO,
         }
     }
 }
@@ -253,6 +257,8 @@ pub struct Listener {
     pub on_node_loss: OnNodeLoss,
     /// The form of the output of Command; accounts may override it.
     pub command_output: CommandOutput,
+    /// [`Outbound::flush`] of its sessions; accounts may override it.
+    pub flush: Duration,
     /// TLS from the first byte; `None` for plain TCP.
     pub tls: Option<ListenerTls>,
 }

@@ -4,13 +4,11 @@
 
 use crate::key::KeyPath;
 
-const PLANNED: [&str; 6] = [
+const PLANNED: [&str; 4] = [
     "server.state_dir",
     "server.drain_spread",
     "admin.token_file",
     "log.audit_file",
-    "outbound.flush",
-    "listener.flush",
 ];
 
 /// Whether the key has a meaning in a later version.

@@ -81,6 +81,8 @@ pub(crate) struct Outbound {
     pub(crate) event_bytes: Option<ByteSize>,
     #[serde(with = "humantime_serde")]
     pub(crate) event_age: Option<Duration>,
+    #[serde(with = "humantime_serde")]
+    pub(crate) flush: Option<Duration>,
 }
 
 /// `[labels]`
@@ -119,6 +121,8 @@ pub(crate) struct Listener {
     pub(crate) greeting_version: Option<String>,
     pub(crate) on_node_loss: Option<String>,
     pub(crate) command_output: Option<String>,
+    #[serde(with = "humantime_serde")]
+    pub(crate) flush: Option<Duration>,
     pub(crate) tls: Option<ListenerTls>,
 }
 

@@ -28,7 +28,7 @@ pub(crate) fn config(raw: raw::Document, check: &mut Check<'_>) -> Option<Config
     let rate = rate(&raw.rate);
     let coalesce = coalesce::coalesce(raw.coalesce, check);
     let nodes = node::nodes(raw.node, check);
-    let listeners = listener::listeners(raw.listener, &nodes, check);
+    let listeners = listener::listeners(raw.listener, &nodes, outbound.flush, check);
     let routes = route::routes(raw.route, &nodes, check);
     addresses_distinct(&admin, &listeners, check);
     let nodes: Option<Vec<_>> = nodes.into_iter().map(|(_, node)| node).collect();
@@ -186,10 +186,12 @@ fn outbound(raw: &raw::Outbound, check: &mut Check<'_>) -> Outbound {
         }
     }
     let event_age = check.duration(&at.key("event_age"), raw.event_age, default.event_age);
+    let flush = check.flush(&at.key("flush"), raw.flush, default.flush);
     Outbound {
         reply_bytes,
         event_bytes,
         event_age,
+        flush,
     }
 }
 

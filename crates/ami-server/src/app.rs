@@ -325,6 +325,7 @@ impl App {
                 event_bytes: usize::try_from(config.outbound.event_bytes).unwrap_or(usize::MAX),
                 reply_bytes: usize::try_from(config.outbound.reply_bytes).unwrap_or(usize::MAX),
                 event_age: config.outbound.event_age,
+                flush: listener.flush,
             },
             meters: Arc::new(ListenerMeters::new(&listener.name)),
             next_session: Arc::clone(next_session),

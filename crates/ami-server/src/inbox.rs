@@ -15,8 +15,8 @@ use ami_proto::ClassSet;
 use ami_telemetry::CloseReason;
 use parking_lot::Mutex;
 
-/// What a session takes at a time, while the rest may still be dropped.
-const TAKEN_BYTES: usize = 64 * 1024;
+/// What a session takes at a time, while the rest may still be dropped; and so much is worth a write, whoever may wait.
+pub(crate) const TAKEN_BYTES: usize = 64 * 1024;
 /// Events that came together are held together by who wants at least this part of their bytes.
 const SPARSE: usize = 4;
 /// A queue with more places than this has been through a flood, and its memory is given back.
@@ -51,6 +51,8 @@ struct Queue {
     dropped: u64,
     budget: Budget,
     closed: Option<CloseReason>,
+    /// Something waits that is no event.
+    urgent: bool,
     sleeper: Option<Sleeper>,
     /// Where the session wants other classes of one node than of another.
     by_node: Option<Interest>,
@@ -60,8 +62,18 @@ struct Queue {
 #[derive(Debug)]
 struct Sleeper {
     waker: Waker,
-    /// It waits for mail, and not for the end alone.
-    for_mail: bool,
+    until: Until,
+}
+
+/// What the session's task waits for, beside the end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Until {
+    /// Nothing else.
+    End,
+    /// Mail that is no event, or so many events that they should not wait.
+    MoreThanEvents,
+    /// Any mail.
+    Mail,
 }
 
 /// What was waiting.
@@ -90,6 +102,7 @@ impl Inbox {
             dropped: 0,
             budget,
             closed: None,
+            urgent: false,
             sleeper: None,
             by_node: None,
         };
@@ -171,6 +184,7 @@ impl Inbox {
             let drained = self.drained_replies.load(Ordering::Relaxed);
             queue.post_reply(mail, length(bytes), drained);
         } else {
+            queue.urgent = true;
             queue.mail.push_back(mail.clone());
         }
     }
@@ -189,17 +203,22 @@ impl Inbox {
     /// Why the session must end, once it must. A session that takes no mail asks this all the same.
     pub(crate) fn poll_ended(&self, cx: &Context<'_>) -> Poll<CloseReason> {
         let mut queue = self.queue.lock();
-        queue.sleeps(cx, false);
+        queue.sleeps(cx, Until::End);
         queue.closed.map_or(Poll::Pending, Poll::Ready)
     }
 
     /// Takes what is next: everything, or when the oldest events may be dropped only a part, since what is taken cannot be
-    /// dropped any more. `spare`, which is empty, becomes the queue, so that its memory serves again. The task is woken by what
+    /// dropped any more. While it waits for more than events, events alone are not taken. `spare`, which is empty, becomes the queue, so that its memory serves again. The task is woken by what
     /// is posted from now on also when something was taken.
-    pub(crate) fn poll_drain(&self, cx: &Context<'_>, spare: &mut VecDeque<Mail>) -> Poll<Drained> {
+    pub(crate) fn poll_drain(
+        &self,
+        cx: &Context<'_>,
+        until: Until,
+        spare: &mut VecDeque<Mail>,
+    ) -> Poll<Drained> {
         let mut queue = self.queue.lock();
-        queue.sleeps(cx, true);
-        if queue.mail.is_empty() && queue.dropped == 0 && queue.closed.is_none() {
+        queue.sleeps(cx, until);
+        if !queue.ends(until) {
             return Poll::Pending;
         }
         Poll::Ready(queue.take(spare))
@@ -230,13 +249,23 @@ impl Queue {
         }
     }
 
-    fn sleeps(&mut self, cx: &Context<'_>, for_mail: bool) {
+    /// Whether what is waited for has come.
+    fn ends(&self, until: Until) -> bool {
+        let come = match until {
+            Until::End => false,
+            Until::MoreThanEvents => self.urgent || self.event_bytes >= TAKEN_BYTES,
+            Until::Mail => !self.mail.is_empty() || self.dropped > 0,
+        };
+        come || self.closed.is_some()
+    }
+
+    fn sleeps(&mut self, cx: &Context<'_>, until: Until) {
         match &mut self.sleeper {
-            Some(sleeper) if sleeper.waker.will_wake(cx.waker()) => sleeper.for_mail = for_mail,
+            Some(sleeper) if sleeper.waker.will_wake(cx.waker()) => sleeper.until = until,
             sleeper => {
                 *sleeper = Some(Sleeper {
                     waker: cx.waker().clone(),
-                    for_mail,
+                    until,
                 });
             }
         }
@@ -244,9 +273,11 @@ impl Queue {
 
     /// Whom to wake, without the lock.
     fn woken(&mut self) -> Option<Waker> {
-        let ended = self.closed.is_some();
-        let sleeper = self.sleeper.take_if(|sleeper| ended || sleeper.for_mail)?;
-        Some(sleeper.waker)
+        let until = self.sleeper.as_ref()?.until;
+        if !self.ends(until) {
+            return None;
+        }
+        Some(self.sleeper.take()?.waker)
     }
 
     fn take(&mut self, spare: &mut VecDeque<Mail>) -> Drained {
@@ -262,6 +293,7 @@ impl Queue {
             ),
             SlowPolicy::DropOldest => self.take_some(empty),
         };
+        self.urgent &= !self.mail.is_empty();
         Drained {
             mail,
             event_bytes,
@@ -336,6 +368,7 @@ impl Queue {
             return;
         }
         self.reply_bytes += length;
+        self.urgent = true;
         self.mail.push_back(mail.clone());
     }
 

@@ -153,6 +153,7 @@ impl<'a> AccountsBuilder<'a> {
             slow: SlowPolicy::default(),
             event_age: None,
             event_bytes: None,
+            flush: None,
             inflight: None,
             on_node_loss: None,
             command_output: None,

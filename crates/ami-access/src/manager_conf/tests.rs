@@ -62,7 +62,7 @@ fn the_last_line_of_an_option_wins() {
 fn amiplex_options() {
     let account = account(
         "nodes = pbx1, pbx2\ndefault_node = pbx2\nlabel = Server\nslow = drop-oldest\nevent_age = 90s\n\
-         event_bytes = 2MiB\ninflight = 8\non_node_loss = keep\ncommand_output = Follows\nallow_actions = Ping,Queue*\ndeny_actions = QueueReset",
+         event_bytes = 2MiB\nflush = 5ms\ninflight = 8\non_node_loss = keep\ncommand_output = Follows\nallow_actions = Ping,Queue*\ndeny_actions = QueueReset",
     );
     assert_eq!(
         account.nodes,
@@ -76,6 +76,7 @@ fn amiplex_options() {
     assert_eq!(account.slow, SlowPolicy::DropOldest);
     assert_eq!(account.event_age, Some(Duration::from_secs(90)));
     assert_eq!(account.event_bytes, Some(2 << 20));
+    assert_eq!(account.flush, Some(Duration::from_millis(5)));
     assert_eq!(account.inflight, Some(8));
     assert_eq!(account.on_node_loss, Some(OnNodeLoss::Keep));
     assert_eq!(
@@ -111,6 +112,7 @@ fn wrong_values_are_errors_of_one_report() {
         "slow = maybe",
         "event_age = 0",
         "event_bytes = lots",
+        "flush = 2s",
         "inflight = 0",
         "on_node_loss = panic",
         "command_output = raw",
@@ -146,7 +148,6 @@ fn wrong_values_are_errors_of_one_report() {
 #[test]
 fn what_has_no_effect_is_noticed() {
     let rows = [
-        "flush = 5ms",
         "admin = yes",
         "writetimeout = 100",
         "whatever = 1",

@@ -181,19 +181,34 @@ fn an_unknown_key_is_named_with_its_line_and_the_known_ones() {
 
 #[test]
 fn a_key_of_a_later_version_says_so() {
-    let planned = "[server]\nstate_dir = \"/x\"\n[outbound]\nflush = \"0ms\"\n";
+    let planned = "[server]\nstate_dir = \"/x\"\n[log]\naudit_file = \"/x\"\n";
     assert_report(
         &with(planned),
         &[
             "configuration:10: server.state_dir: not supported by this version",
-            "configuration:12: outbound.flush: not supported by this version",
+            "configuration:12: log.audit_file: not supported by this version",
         ],
     );
-    let listener = LEAST.replace("bind =", "flush = \"0ms\"\nbind =");
+}
+
+#[test]
+fn events_wait_for_company_a_second_at_most() {
+    let listener = LEAST.replace("bind =", "flush = \"1001ms\"\nbind =");
     assert_report(
-        &listener,
-        &["configuration:3: listener[0].flush: not supported by this version"],
+        &format!("{listener}[outbound]\nflush = \"2s\"\n"),
+        &[
+            "configuration:3: listener[0].flush: must be at most 1s",
+            "configuration:11: outbound.flush: must be at most 1s",
+        ],
     );
+    let config = accepted(&with("[outbound]\nflush = \"5ms\""));
+    assert_eq!(
+        config.listeners[0].flush,
+        std::time::Duration::from_millis(5)
+    );
+    let own = LEAST.replace("bind =", "flush = \"0s\"\nbind =");
+    let config = accepted(&format!("{own}[outbound]\nflush = \"5ms\"\n"));
+    assert!(config.listeners[0].flush.is_zero());
 }
 
 #[test]

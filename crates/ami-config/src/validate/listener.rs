@@ -1,5 +1,7 @@
 //! `[[listener]]`: names, addresses, the node it is bound to, its certificates.
 
+use std::time::Duration;
+
 use ami_access::OnNodeLoss;
 use ami_proto::{AmiVersion, CommandOutput};
 
@@ -13,6 +15,7 @@ use crate::raw;
 pub(super) fn listeners(
     raw: Vec<raw::Listener>,
     nodes: &[(Option<String>, Option<Node>)],
+    flush: Duration,
     check: &mut Check<'_>,
 ) -> Vec<Option<Listener>> {
     if raw.is_empty() {
@@ -28,7 +31,7 @@ pub(super) fn listeners(
         if let Some(name) = &raw.name {
             names.check(name.to_ascii_lowercase(), &at.key("name"), check);
         }
-        listeners.push(listener(raw, &at, nodes, check));
+        listeners.push(listener(raw, &at, nodes, flush, check));
     }
     listeners
 }
@@ -37,6 +40,7 @@ fn listener(
     raw: raw::Listener,
     at: &KeyPath,
     nodes: &[(Option<String>, Option<Node>)],
+    flush: Duration,
     check: &mut Check<'_>,
 ) -> Option<Listener> {
     let name = check.required(&at.key("name"), raw.name);
@@ -68,6 +72,7 @@ fn listener(
         &CommandOutput::WORDS,
         CommandOutput::Native,
     );
+    let flush = check.flush(&at.key("flush"), raw.flush, flush);
     let tls = raw.tls.and_then(|raw| tls(raw, &at.key("tls"), check));
     Some(Listener {
         name: name?,
@@ -76,6 +81,7 @@ fn listener(
         greeting_version,
         on_node_loss,
         command_output,
+        flush,
         tls,
     })
 }

@@ -49,7 +49,7 @@ fn gathered() -> Vec<Mail> {
     mail
 }
 
-const WHO: [&str; 7] = [
+const WHO: [&str; 9] = [
     "a",
     "a@pbx1",
     "a@pbx2",
@@ -57,6 +57,8 @@ const WHO: [&str; 7] = [
     "filtered@pbx1",
     "t@pbx1",
     "u",
+    "halved",
+    "split",
 ];
 
 /// Lets each kind of session live through `prepare`, the events, and `after`; what it heard of them singly and together.

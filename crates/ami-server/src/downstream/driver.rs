@@ -67,6 +67,8 @@ pub(crate) struct OutboundLimits {
     pub(crate) event_bytes: usize,
     pub(crate) reply_bytes: usize,
     pub(crate) event_age: Duration,
+    /// How long an event may wait for others to share a write with.
+    pub(crate) flush: Duration,
 }
 
 struct Driver {
@@ -87,6 +89,9 @@ struct Driver {
     /// A secret that is being checked.
     check: Option<Outcome>,
     event_age: Duration,
+    flush: Duration,
+    /// Events wait until then: others have left a moment ago.
+    held_until: Option<Instant>,
     reply_bytes: usize,
     closing: Option<CloseReason>,
     /// amiplex stops.
@@ -157,6 +162,8 @@ impl Driver {
             place: None,
             check: None,
             event_age: outbound.event_age,
+            flush: outbound.flush,
+            held_until: None,
             reply_bytes: outbound.reply_bytes,
             closing: None,
             draining: false,
@@ -307,6 +314,9 @@ impl Driver {
         let size = |own: Option<u64>| own.and_then(|own| usize::try_from(own).ok());
         if let Some(age) = account.event_age {
             self.event_age = age;
+        }
+        if let Some(flush) = account.flush {
+            self.flush = flush;
         }
         let default = self.inbox.budget().event_bytes;
         self.inbox.set_budget(Budget {

@@ -13,6 +13,7 @@ use smallvec::SmallVec;
 use tokio::io::AsyncWrite;
 use tokio::time::Instant;
 
+use crate::inbox::TAKEN_BYTES;
 use crate::transport::Transport;
 
 /// Slices given to one vectored write.
@@ -37,6 +38,8 @@ pub(crate) struct Outbound {
     slices: VecDeque<Slice>,
     /// TLS took bytes that the socket has not taken yet.
     unflushed: bool,
+    /// The socket took a part of what was to leave.
+    blocked: bool,
     event_bytes: usize,
     reply_bytes: usize,
 }
@@ -85,6 +88,12 @@ impl Outbound {
         self.slices.is_empty() && !self.unflushed
     }
 
+    /// Whether only whole events wait, and not so many that they have to leave.
+    pub(crate) fn can_wait(&self) -> bool {
+        let few = self.event_bytes < TAKEN_BYTES && !self.is_full();
+        few && self.reply_bytes == 0 && !self.unflushed && !self.blocked
+    }
+
     /// Whether enough waits that more need not be taken from the inbox.
     pub(crate) fn is_full(&self) -> bool {
         self.slices.len() >= 4 * SLICES_PER_WRITE
@@ -106,6 +115,16 @@ impl Outbound {
 
     /// Writes as much as the socket takes at once.
     pub(crate) fn poll_write(
+        &mut self,
+        socket: &mut Transport,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<Written>> {
+        let polled = self.poll_write_out(socket, cx);
+        self.blocked = !self.is_empty();
+        polled
+    }
+
+    fn poll_write_out(
         &mut self,
         socket: &mut Transport,
         cx: &mut Context<'_>,

@@ -10,7 +10,7 @@ impl Inbox {
     /// What is next, or nothing.
     pub(crate) fn drain(&self) -> Drained {
         let cx = Context::from_waker(Waker::noop());
-        match self.poll_drain(&cx, &mut VecDeque::new()) {
+        match self.poll_drain(&cx, Until::Mail, &mut VecDeque::new()) {
             Poll::Ready(drained) => drained,
             Poll::Pending => self.queue.lock().take(&mut VecDeque::new()),
         }
@@ -167,11 +167,11 @@ fn what_is_posted_together_wakes_the_task_once_and_comes_in_order() {
     let waker = Waker::from(Arc::clone(&bell));
     let cx = Context::from_waker(&waker);
     let mut spare = VecDeque::new();
-    assert!(inbox.poll_drain(&cx, &mut spare).is_pending());
+    assert!(inbox.poll_drain(&cx, Until::Mail, &mut spare).is_pending());
     inbox.post(&[event("call,all", 1), event("call,all", 2), reply(3)]);
     inbox.post(&[event("call,all", 4)]);
     assert_eq!(bell.0.load(Ordering::Relaxed), 1);
-    let Poll::Ready(drained) = inbox.poll_drain(&cx, &mut spare) else {
+    let Poll::Ready(drained) = inbox.poll_drain(&cx, Until::Mail, &mut spare) else {
         panic!("something was posted");
     };
     let lengths: Vec<_> = drained.mail.iter().map(Mail::event_bytes).collect();
@@ -240,4 +240,41 @@ fn events_that_came_together_count_singly() {
     dropping.post(&batch());
     dropping.post(&batch());
     assert_eq!(dropping.drain().dropped, 3);
+}
+
+#[test]
+fn events_that_may_wait_wake_nobody_and_still_count() {
+    let inbox = inbox(100_000, SlowPolicy::Disconnect);
+    let bell = Arc::new(Bell::default());
+    let waker = Waker::from(Arc::clone(&bell));
+    let cx = Context::from_waker(&waker);
+    let mut spare = VecDeque::new();
+    let mut take = || inbox.poll_drain(&cx, Until::MoreThanEvents, &mut spare);
+    let woken = || bell.0.swap(0, Ordering::Relaxed);
+    assert!(take().is_pending());
+    inbox.post(&[event("call,all", 1000)]);
+    assert!(take().is_pending());
+    assert_eq!(woken(), 0);
+    inbox.post(&[reply(3)]);
+    assert_eq!(woken(), 1);
+    let Poll::Ready(drained) = take() else {
+        panic!("a reply was posted");
+    };
+    let is_event = |mail: &Mail| mail.event_bytes().is_some();
+    let order: Vec<bool> = drained.mail.iter().map(is_event).collect();
+    assert_eq!(order, [true, false], "the event goes first");
+    inbox.set_drained(0, 0);
+    inbox.post(&[event("call,all", TAKEN_BYTES - 1000)]);
+    assert_eq!(woken(), 0);
+    inbox.post(&[event("call,all", 1000)]);
+    assert_eq!(woken(), 1, "so many do not wait");
+    assert!(take().is_ready());
+    assert!(take().is_pending());
+    inbox.set_drained(90_000, 0);
+    inbox.post(&[event("call,all", 20_000)]);
+    assert_eq!(woken(), 1);
+    let Poll::Ready(drained) = take() else {
+        panic!("it is over");
+    };
+    assert_eq!(drained.closed, Some(CloseReason::SlowConsumer));
 }

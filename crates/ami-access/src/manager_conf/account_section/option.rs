@@ -3,6 +3,7 @@
 mod at_node;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use ami_proto::{ClassSet, CommandOutput};
 
@@ -17,7 +18,7 @@ use crate::secret::Secret;
 use crate::secret_hash::SecretHash;
 
 /// Options of amiplex that have no effect yet and restrict nothing.
-const WITHOUT_EFFECT: [&str; 2] = ["flush", "admin"];
+const WITHOUT_EFFECT: [&str; 1] = ["admin"];
 
 /// Longest setvar that Asterisk keeps, in bytes.
 const SETVAR_BYTES_MAX: usize = 255;
@@ -149,6 +150,7 @@ fn own(account: &mut Account, name: &str, value: &str, at: &Place, report: &mut 
         "slow" => set(&mut account.slow, slow_policy(value)),
         "event_age" => set_some(&mut account.event_age, value::duration(value)),
         "event_bytes" => set_some(&mut account.event_bytes, value::size(value)),
+        "flush" => set_some(&mut account.flush, flush(value)),
         "inflight" => set_some(&mut account.inflight, value::positive(value)),
         "on_node_loss" => set_some(&mut account.on_node_loss, on_node_loss(value)),
         "command_output" => set_some(&mut account.command_output, CommandOutput::parse(value)),
@@ -199,6 +201,7 @@ fn expected(name: &str) -> &'static str {
         "slow" => "`disconnect` or `drop-oldest`",
         "event_age" => "a time above zero such as `60s`",
         "event_bytes" => "a size above zero such as `8MiB`",
+        "flush" => "a time up to `1s` such as `5ms`, or `0`",
         "inflight" => "a number from 1",
         "rate" | "rate_account" => "a number of actions in a second, 0 for any number",
         "on_node_loss" => "`close`, `keep` or `refuse`",
@@ -226,6 +229,13 @@ fn nodes(account: &mut Account, value: &str) -> Option<()> {
         }
     };
     Some(())
+}
+
+fn flush(value: &str) -> Option<Duration> {
+    if value == "0" {
+        return Some(Duration::ZERO);
+    }
+    value::duration(value).filter(|time| *time <= Account::FLUSH_MAX)
 }
 
 fn slow_policy(value: &str) -> Option<SlowPolicy> {

@@ -72,11 +72,16 @@ async fn bench() -> Bench {
 }
 
 /// A connection of a client that is said to be there, accepted then.
+async fn bench_of(peer: IpAddr, since: Instant) -> Bench {
+    bench_with(peer, since, Duration::ZERO).await
+}
+
+/// The same whose events may wait for so long.
 #[expect(
     clippy::disallowed_methods,
     reason = "a test joins its one task itself"
 )]
-async fn bench_of(peer: IpAddr, since: Instant) -> Bench {
+async fn bench_with(peer: IpAddr, since: Instant, flush: Duration) -> Bench {
     let meters = Arc::new(Meters::new("test"));
     let (commands, receiver) = mpsc::channel(8);
     let world = Arc::new(world(commands, Arc::clone(&meters)));
@@ -92,6 +97,7 @@ async fn bench_of(peer: IpAddr, since: Instant) -> Bench {
         listener.accept()
     );
     let (stream, _) = accepted.expect("accepted");
+    stream.set_nodelay(true).expect("no delay");
     SockRef::from(&stream)
         .set_send_buffer_size(4096)
         .expect("small");
@@ -130,6 +136,7 @@ async fn bench_of(peer: IpAddr, since: Instant) -> Bench {
             event_bytes: 512 * 1024,
             reply_bytes: 512 * 1024,
             event_age: Duration::from_hours(1),
+            flush,
         },
         listener: "test".into(),
     };
@@ -309,3 +316,5 @@ async fn a_task_that_ends_by_a_bug_leaves_nothing_behind() {
     );
     assert_eq!(bench.world.registry.len(), 0);
 }
+
+mod flush;

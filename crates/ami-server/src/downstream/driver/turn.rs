@@ -15,7 +15,7 @@ use tokio::time::{Instant, Sleep};
 use tokio_util::sync::WaitForCancellationFuture;
 
 use super::{Driver, LAST_LOOK, MAIL_PER_TURN, READ_BYTES, reserve};
-use crate::inbox::Drained;
+use crate::inbox::{Drained, Until};
 
 /// What ends or hurries the task, and its one timer.
 pub(super) struct Signals<'p, 's> {
@@ -72,7 +72,12 @@ impl Driver {
 
     fn poll_mail(&mut self, cx: &Context<'_>) -> bool {
         if self.mail.is_empty() && !self.outbound.is_full() {
-            return match self.inbox.poll_drain(cx, &mut self.mail) {
+            let until = if self.held_until.is_some() {
+                Until::MoreThanEvents
+            } else {
+                Until::Mail
+            };
+            return match self.inbox.poll_drain(cx, until, &mut self.mail) {
                 Poll::Ready(drained) => self.receive(drained),
                 Poll::Pending => false,
             };
@@ -149,13 +154,16 @@ impl Driver {
     }
 
     fn poll_write(&mut self, cx: &mut Context<'_>) -> bool {
-        if self.outbound.is_empty() {
+        if self.outbound.is_empty() || self.held_until.is_some() && self.outbound.can_wait() {
             return false;
         }
         let was_full = self.outbound.is_full();
         match self.outbound.poll_write(&mut self.transport, cx) {
             Poll::Ready(Ok(written)) => {
                 self.journal.wrote(written);
+                if !self.flush.is_zero() && written.events > 0 {
+                    self.held_until = Some(Instant::now() + self.flush);
+                }
                 was_full || !self.outbound.is_empty()
             }
             Poll::Ready(Err(error)) => {
@@ -173,6 +181,7 @@ impl Driver {
         let looked = std::mem::take(&mut self.last_look);
         let found = self.read_some(cx);
         if looked {
+            self.end_hold(cx);
             self.session.drain(&*self.world, Instant::now().into_std());
         }
         found || looked
@@ -193,6 +202,7 @@ impl Driver {
             }
             Poll::Ready(Ok(count)) => {
                 self.journal.read(count);
+                self.end_hold(cx);
                 self.feed();
             }
             Poll::Ready(Err(error)) => {
@@ -215,21 +225,28 @@ impl Driver {
             return false;
         }
         if at <= Instant::now() {
-            self.on_time();
+            self.on_time(cx);
         }
         true
+    }
+
+    /// What is answered now comes behind the events that are held, so they are taken first.
+    fn end_hold(&mut self, cx: &Context<'_>) {
+        if self.held_until.take().is_some() {
+            self.poll_mail(cx);
+        }
     }
 
     fn wake_at(&self) -> Option<Instant> {
         let machine = self.session.poll_timeout().map(Instant::from_std);
         let overdue = self.outbound.overdue_at(self.event_age);
-        [machine, overdue, self.drain_at]
+        [machine, overdue, self.drain_at, self.held_until]
             .into_iter()
             .flatten()
             .min()
     }
 
-    fn on_time(&mut self) {
+    fn on_time(&mut self, cx: &Context<'_>) {
         let now = Instant::now();
         if self
             .outbound
@@ -239,7 +256,15 @@ impl Driver {
             self.closing = Some(CloseReason::EventAge);
             return;
         }
-        self.session.handle_timeout(&*self.world, now.into_std());
+        self.held_until.take_if(|at| *at <= now);
+        if self
+            .session
+            .poll_timeout()
+            .is_some_and(|at| at <= now.into_std())
+        {
+            self.end_hold(cx);
+            self.session.handle_timeout(&*self.world, now.into_std());
+        }
         self.last_look |= self.drain_at.take_if(|at| *at <= now).is_some();
         self.feed();
     }
