@@ -193,6 +193,8 @@ pub(crate) struct Lanes {
     pub(crate) max: Option<Count>,
     pub(crate) blocking_max: Option<Count>,
     pub(crate) depth: Option<Count>,
+    #[serde(with = "humantime_serde")]
+    pub(crate) idle: Option<Duration>,
 }
 
 /// `at_once` of a node

@@ -3,7 +3,7 @@
 //! [`Node`] is the machine; one task owns it. Its parts, in the order in which an action meets them:
 //! [`queue`] (its session's fair turn, [`rounds`] of what several ask alike by [`sharing`], in [`rotation`] within what [`load`] allows), [`dispatch`] (which lane), [`writing`]
 //! (registered in [`pending`], then written), [`reply`] (what a
-//! frame means for it, [`own_items`] for accounts with `channels`), [`async_ids`] (what outlives the answer). [`lane`] and
+//! frame means for it, [`own_items`] for accounts with `channels`, [`giving`] it out), [`async_ids`] (what outlives the answer). [`lane`] and
 //! [`login`] are one connection's life; [`ending`] is the machine's own end; [`keepalive`], [`inquiry`], [`survey`] and [`timers`] are what amiplex does on its own
 //! account.
 
@@ -12,6 +12,7 @@ mod dispatch;
 mod effect;
 mod ending;
 mod events;
+mod giving;
 mod inquiry;
 mod keepalive;
 mod lane;

@@ -12,6 +12,8 @@
 mod ending;
 #[path = "node/irregular.rs"]
 mod irregular;
+#[path = "node/lanes.rs"]
+mod lanes;
 #[path = "node/overdue.rs"]
 mod overdue;
 #[path = "support/rig.rs"]

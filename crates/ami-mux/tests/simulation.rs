@@ -464,6 +464,7 @@ fn settings(index: usize) -> NodeSettings {
         keepalive_interval: Duration::from_secs(1),
         keepalive_deadline: Duration::from_millis(700),
         action_deadline: DEADLINE,
+        lane_idle: Duration::from_millis(500),
         at_once: AtOnce::UNLIMITED,
         coalesce: Coalesce {
             window: Duration::from_millis(20) * u32::from(index == 1),

@@ -432,6 +432,7 @@ fn node_settings(
         lanes_min: node.lanes.min,
         lanes_max: node.lanes.max,
         blocking_max: node.lanes.blocking_max,
+        lane_idle: node.lanes.idle,
         depth: node.lanes.depth,
         keepalive_interval: node.keepalive.interval,
         keepalive_deadline: node.keepalive.deadline,

@@ -83,6 +83,8 @@ pub struct Lanes {
     pub blocking_max: usize,
     /// Actions written to a lane before the first is answered; 1 or more.
     pub depth: usize,
+    /// A lane beyond `min`, or for blocking actions, is closed after this long without work; more than 0.
+    pub idle: Duration,
 }
 
 impl Default for Lanes {
@@ -94,6 +96,8 @@ impl Default for Lanes {
             max: 8,
             blocking_max: 20,
             depth: 16,
+            // Longer than panels pause between two polls, so that their lanes are not opened for each.
+            idle: Duration::from_secs(30),
         }
     }
 }

@@ -196,6 +196,7 @@ fn lanes(raw: &raw::Lanes, at: &KeyPath, check: &mut Check<'_>) -> Lanes {
             default.blocking_max,
         ),
         depth: check.count(&at.key("depth"), raw.depth, default.depth),
+        idle: check.duration(&at.key("idle"), raw.idle, default.idle),
     };
     if lanes.max < lanes.min {
         check.problem(

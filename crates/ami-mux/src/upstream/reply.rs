@@ -4,23 +4,19 @@
 //! is its `EventList` header, or on old branches the Complete event that the table names; never a guess from a suffix.
 
 use std::borrow::Cow;
-use std::collections::VecDeque;
 use std::time::Instant;
 
 use ami_access::{Irregular, ListForm};
-use ami_proto::command_output::convert;
-use ami_proto::rewrite::{join, label, restore_action_id};
-use ami_proto::{AmiVersion, Frame, FrameKind, ListMarker, Slices};
-use smallvec::smallvec;
+use ami_proto::{AmiVersion, Frame, FrameKind, ListMarker};
 
-use super::effect::{ActionEnd, NodeEffect, NodeNote};
+use super::effect::{ActionEnd, NodeNote};
 use super::lane::LaneRole;
 use super::node::Node;
 use super::own_items::Shown;
-use super::pending::{Asked, Awaiting, Client, Internal, Owner, Pending, PendingKey};
+use super::pending::{Asked, Awaiting, Internal, Owner, Pending, PendingKey};
 use super::settings::NodeSettings;
 use crate::ids::LaneId;
-use crate::mail::{Mail, PartKind};
+use crate::mail::PartKind;
 
 /// What a message does to its action.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -156,30 +152,6 @@ impl<R: Clone> Node<R> {
         }
     }
 
-    /// Gives a part that is not the last.
-    fn give(&mut self, key: PendingKey, frame: Option<&Frame>, kind: PartKind) {
-        if let Some(pending) = self.pending.entry(key) {
-            let part = AnswerPart {
-                frame,
-                kind,
-                last: false,
-            };
-            deliver(&mut self.effects, &self.settings, pending, part);
-        }
-    }
-
-    /// Gives the last part of an answer to whom it was not given in the node's stead.
-    pub(super) fn answer(&mut self, pending: &Pending<R>, frame: Option<&Frame>, kind: PartKind) {
-        if !pending.expired {
-            let part = AnswerPart {
-                frame,
-                kind,
-                last: true,
-            };
-            deliver(&mut self.effects, &self.settings, pending, part);
-        }
-    }
-
     /// Notes how the action went, once.
     fn note_end(&mut self, key: PendingKey, frame: &Frame, now: Instant) {
         let Some(pending) = self.pending.entry_mut(key) else {
@@ -214,7 +186,7 @@ impl<R: Clone> Node<R> {
         let Some(pending) = self.pending.remove(key) else {
             return;
         };
-        self.off_lane(pending.lane, key, now);
+        self.off_lane(&pending, key, now);
         match &pending.owner {
             Owner::Clients(_) | Owner::Internal(_) if pending.expired => {
                 self.note(NodeNote::LateAnswer);
@@ -228,13 +200,13 @@ impl<R: Clone> Node<R> {
     }
 
     /// Takes a finished action off its lane.
-    pub(super) fn off_lane(&mut self, id: LaneId, key: PendingKey, now: Instant) {
+    pub(super) fn off_lane(&mut self, pending: &Pending<R>, key: PendingKey, now: Instant) {
         let still_overdue = |pending_key: &PendingKey| {
             self.pending
                 .entry(*pending_key)
                 .is_some_and(|pending| pending.expired)
         };
-        let Some(lane) = self.lanes.get_mut(&id) else {
+        let Some(lane) = self.lanes.get_mut(&pending.lane) else {
             return;
         };
         let was_head = lane.written.front() == Some(&key);
@@ -242,12 +214,19 @@ impl<R: Clone> Node<R> {
         if was_head {
             lane.head_since = now;
         }
-        lane.last_used = now;
         if lane.written.is_empty() {
             lane.exclusive = false;
         }
+        // A keepalive Ping is no use of it, or no lane would ever be idle.
+        let was_used = matches!(pending.owner, Owner::Clients(_));
+        if was_used {
+            lane.last_used = now;
+        }
         if !lane.written.iter().any(still_overdue) {
             lane.overdue_since = None;
+        }
+        if was_used {
+            self.arm(now + self.settings.lane_idle);
         }
     }
 
@@ -285,53 +264,6 @@ fn shown<'f, R>(
             ..
         }) => own.show(frame, kind, last, now),
         Owner::Clients(_) | Owner::Internal(_) => Shown::Part(Cow::Borrowed(frame)),
-    }
-}
-
-/// A part of an answer; without a message it only says that the answer goes on, or has ended.
-#[derive(Clone, Copy)]
-struct AnswerPart<'f> {
-    frame: Option<&'f Frame>,
-    kind: PartKind,
-    last: bool,
-}
-
-/// To each of those who asked, in its own form. The message itself is shared by all.
-fn deliver<R: Clone>(
-    effects: &mut VecDeque<NodeEffect<R>>,
-    settings: &NodeSettings,
-    pending: &Pending<R>,
-    part: AnswerPart<'_>,
-) {
-    let AnswerPart { frame, kind, last } = part;
-    for client in pending.clients() {
-        let bytes = frame.map_or_else(Slices::new, |frame| {
-            for_client(frame, client, &settings.name)
-        });
-        let mail = Mail::Reply {
-            node: settings.id,
-            seq: client.seq,
-            bytes,
-            last,
-            kind,
-        };
-        effects.push_back(NodeEffect::Deliver(client.reply_to.clone(), mail));
-    }
-}
-
-/// The client's own ActionID in place of ours, and the label on what is an item of a list; the output of a Command in the form
-/// that the client wants.
-fn for_client<R>(frame: &Frame, client: &Client<R>, node: &str) -> Slices {
-    if frame.kind() == FrameKind::Blank {
-        return smallvec![frame.bytes().clone()];
-    }
-    if let Some(bytes) = convert(frame, client.command_output, client.action_id.as_ref()) {
-        return smallvec![bytes];
-    }
-    let restored = restore_action_id(frame, client.action_id.as_ref());
-    match (&client.label, frame.kind()) {
-        (Some(name), FrameKind::Event) => smallvec![label(&join(restored), name, node)],
-        _ => restored,
     }
 }
 

@@ -33,6 +33,8 @@ pub struct NodeSettings {
     pub lanes_max: usize,
     /// Lanes for blocking actions at most, beside the others.
     pub blocking_max: usize,
+    /// A lane beyond the minimum is closed after this long without work of clients.
+    pub lane_idle: Duration,
     /// Actions written and unanswered on a shared lane at most.
     pub depth: usize,
     /// How long a lane with nothing outstanding may be silent before it is pinged.
@@ -52,8 +54,6 @@ impl NodeSettings {
     pub const LOGIN_DEADLINE: Duration = Duration::from_secs(10);
     /// A lane that was logged in for less is opened again with a pause: a node may take a login and close at once.
     pub const STABLE_AFTER: Duration = Duration::from_secs(10);
-    /// A lane beyond the minimum is closed after this long without work.
-    pub const IDLE_CLOSE: Duration = Duration::from_secs(30);
     /// The head of a lane may be unanswered this long before nothing more is written behind it.
     pub const HEAD_STALL: Duration = Duration::from_millis(20);
     /// Added to the time that an action says it takes itself.

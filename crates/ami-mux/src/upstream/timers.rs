@@ -6,7 +6,6 @@ use super::effect::{NodeEffect, NodeNote};
 use super::lane::LaneRole;
 use super::node::Node;
 use super::pending::{Awaiting, Internal, Owner, PendingKey};
-use super::settings::NodeSettings;
 use crate::ids::LaneId;
 use crate::mail::PartKind;
 use crate::outcome::{Cause, Failure, Outcome};
@@ -194,7 +193,7 @@ impl<R: Clone> Node<R> {
         let Some(pending) = self.pending.remove(key) else {
             return;
         };
-        self.off_lane(pending.lane, key, now);
+        self.off_lane(&pending, key, now);
         self.answer(&pending, None, PartKind::Rest);
         self.release_turn(&pending);
     }
@@ -206,6 +205,7 @@ impl<R: Clone> Node<R> {
             .filter(|lane| lane.role == LaneRole::Action)
             .count();
         let mut closing = Vec::new();
+        let mut next = None;
         for lane in self.lanes.values() {
             let Some(idle) = lane.idle_for(now) else {
                 continue;
@@ -215,22 +215,23 @@ impl<R: Clone> Node<R> {
                 LaneRole::Action => general > self.settings.lanes_min,
                 LaneRole::Blocking => true,
             };
-            if spare && idle >= NodeSettings::IDLE_CLOSE {
+            if !spare {
+                continue;
+            }
+            if idle >= self.settings.lane_idle {
                 closing.push(lane.id);
                 general -= usize::from(lane.role == LaneRole::Action);
+            } else {
+                let due = lane.last_used + self.settings.lane_idle;
+                next = Some(next.map_or(due, |next: Instant| next.min(due)));
             }
         }
         for id in closing {
             self.lanes.remove(&id);
             self.effects.push_back(NodeEffect::Close(id));
         }
-        if self
-            .lanes
-            .values()
-            .any(|lane| lane.role == LaneRole::Blocking)
-            || general > self.settings.lanes_min
-        {
-            self.arm(now + NodeSettings::IDLE_CLOSE);
+        if let Some(at) = next {
+            self.arm(at);
         }
     }
 }

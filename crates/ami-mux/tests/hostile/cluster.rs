@@ -503,6 +503,7 @@ fn node_settings(index: u16, entry: &DirectoryEntry, lanes: usize) -> NodeSettin
         keepalive_deadline: NEVER,
         own_security_events: false,
         action_deadline: NEVER,
+        lane_idle: NEVER,
         at_once: AtOnce::UNLIMITED,
         coalesce: Coalesce::default(),
     }

@@ -128,6 +128,7 @@ impl Run {
             keepalive_interval: Duration::from_secs(10),
             keepalive_deadline: Duration::from_secs(5),
             action_deadline: Duration::from_secs(30),
+            lane_idle: Duration::from_secs(30),
             at_once: AtOnce::UNLIMITED,
             coalesce: Coalesce::default(),
             own_security_events: false,

@@ -67,6 +67,7 @@ pub(crate) fn settings() -> NodeSettings {
         keepalive_interval: Duration::from_secs(10),
         keepalive_deadline: Duration::from_secs(5),
         action_deadline: DEADLINE,
+        lane_idle: Duration::from_secs(30),
         at_once: AtOnce::UNLIMITED,
         coalesce: Coalesce::default(),
     }
