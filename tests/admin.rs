@@ -276,3 +276,93 @@ async fn a_second_amiplex_does_not_take_the_socket_and_a_dead_one_does_not_keep_
         .mode();
     assert_eq!(mode & 0o777, 0o660);
 }
+
+fn with_state_in(directory: &std::path::Path, node: &SimNode) -> Setup {
+    let mut setup = Setup::new(vec![simulated(node)]).more("[admin]\nsocket = \"a.sock\"\n");
+    setup.server = format!("state_dir = \"{}\"\n", directory.display());
+    setup
+}
+
+/// What the node is when amiplex begins anew is what it was, also before it is reached.
+#[tokio::test]
+async fn service_and_version_outlive_a_restart() {
+    let node = SimNode::start(simulation("pbx1")).await.expect("listens");
+    let state = tempfile::tempdir().expect("a directory");
+    let setup = with_state_in(state.path(), &node);
+    let mut first = setup.clone().start().await;
+    let version = first.client("pbx1").await.version();
+    does(&first, &["maintenance", "pbx1"]).await;
+    // Killed: what was said to be done is on the disk.
+    first.signal("KILL").await;
+    first.wait().await;
+    node.stop().await;
+    let second = setup.start_without_nodes().await;
+    second
+        .wait_for_log("not in service, as the operator decided before", 1)
+        .await;
+    let status = row(&does(&second, &["status"]).await, "pbx1");
+    assert_eq!(
+        (&*status[1], &*status[3]),
+        ("maintenance", &*version.to_string())
+    );
+    let mut client = second.login("all", "admin", "adminpw").await;
+    assert_eq!(
+        client.version(),
+        version,
+        "the greeting before the node is reached"
+    );
+    assert_ne!(
+        version,
+        ami_proto::AmiVersion::new(5, 0, 0),
+        "which is not the fallback"
+    );
+    node.restart().await.expect("it is back");
+    second.wait_for_log("node is up", 1).await;
+    let refused = client
+        .action(&["Action: CoreSettings"])
+        .await
+        .expect("answered");
+    assert_eq!(
+        told(&refused).0,
+        "Node pbx1 is in maintenance, action not sent"
+    );
+    does(&second, &["resume", "pbx1"]).await;
+    succeeds(&mut client, &["Action: CoreSettings"]).await;
+}
+
+#[tokio::test]
+async fn a_broken_state_file_is_told_and_keeps_nobody_from_starting() {
+    let node = SimNode::start(simulation("pbx1")).await.expect("listens");
+    let state = tempfile::tempdir().expect("a directory");
+    let file = state.path().join("nodes.json");
+    std::fs::write(&file, "{\"nodes\": {\"pbx1\"").expect("written");
+    let amiplex = with_state_in(state.path(), &node).start().await;
+    let told = format!("{}: cannot be understood", file.display());
+    amiplex.wait_for_log(&told, 1).await;
+    does(&amiplex, &["drain", "pbx1"]).await;
+    let kept = std::fs::read_to_string(&file).expect("a new one");
+    assert!(kept.contains("draining"), "{kept}");
+    assert!(state.path().join("nodes.json.broken").exists());
+}
+
+#[tokio::test]
+async fn a_state_directory_that_cannot_be_written_is_named_and_everything_else_works() {
+    let node = SimNode::start(simulation("pbx1")).await.expect("listens");
+    let amiplex = with_state_in("/nowhere/at/all".as_ref(), &node)
+        .start()
+        .await;
+    let told = "/nowhere/at/all/nodes.json: cannot be written";
+    amiplex.wait_for_log(told, 1).await;
+    let said = does(&amiplex, &["drain", "pbx1"]).await;
+    assert!(
+        said.starts_with("node pbx1 is draining, until amiplex is restarted: "),
+        "{said}"
+    );
+    assert!(said.contains(told), "{said}");
+    let (code, said) = amiplex.operate(&["check"]).await;
+    assert_eq!(code, 0, "{said}");
+    assert!(
+        said.contains("notice: server.state_dir: cannot write in /nowhere/at/all"),
+        "{said}"
+    );
+}

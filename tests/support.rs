@@ -99,6 +99,8 @@ pub async fn control_asterisk(command: &str, name: &str) {
 pub struct Setup {
     pub nodes: Vec<NodeSpec>,
     pub manager_conf: String,
+    /// More of its section `[server]`.
+    pub server: String,
     /// More of `amiplex.toml`, before the listeners.
     pub more: String,
     /// `level` of the log.
@@ -121,6 +123,7 @@ impl Setup {
         Self {
             nodes,
             manager_conf: MANAGER_CONF.to_owned(),
+            server: String::new(),
             more: String::new(),
             level: "info".to_owned(),
             drain_timeout: "2s".to_owned(),
@@ -168,6 +171,7 @@ impl Setup {
     pub fn write(&self, directory: &Path) -> PathBuf {
         let mut text =
             "[server]\nmanager_conf = \"manager.conf\"\nacl_conf = \"acl.conf\"\n".to_owned();
+        text.push_str(&self.server);
         text.push_str(&format!(
             "drain_timeout = \"{}\"\n[log]\nformat = \"json\"\nlevel = \"{}\"\n",
             self.drain_timeout, self.level

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use ami_config::Config;
 use ami_mux::{Directory, DirectoryEntry};
-use ami_server::App;
+use ami_server::{App, probe_state_dir};
 use ami_telemetry::Meters;
 use tokio::time::{Instant, sleep};
 
@@ -22,6 +22,11 @@ pub(crate) fn check(path: &Path, online: bool) -> Result<(), Failure> {
     let loads = load(path)?;
     for notice in &loads.notices {
         say(&format!("notice: {notice}"))?;
+    }
+    // It keeps nobody from starting, so it is no error.
+    let state_dir = loads.config.server.state_dir.as_deref();
+    if let Some(Err(problem)) = state_dir.map(probe_state_dir) {
+        say(&format!("notice: {problem}"))?;
     }
     let (nodes, listeners) = (loads.config.nodes.len(), loads.config.listeners.len());
     say(&format!(

@@ -83,6 +83,8 @@ pub struct Server {
     pub manager_conf: PathBuf,
     /// Named ACLs that the accounts refer to.
     pub acl_conf: Option<PathBuf>,
+    /// Where a small file keeps what is known of the nodes over a restart; `None` for nowhere.
+    pub state_dir: Option<PathBuf>,
     /// How long a drain waits for actions in flight; more than 0.
     pub drain_timeout: Duration,
 }
@@ -92,6 +94,7 @@ impl Default for Server {
         Self {
             manager_conf: PathBuf::from("manager.conf"),
             acl_conf: None,
+            state_dir: None,
             // As long as an action may take by default, so that none is cut off by a restart.
             drain_timeout: Duration::from_secs(30),
         }

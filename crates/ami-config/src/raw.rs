@@ -35,6 +35,7 @@ pub(crate) struct Document {
 pub(crate) struct Server {
     pub(crate) manager_conf: Option<String>,
     pub(crate) acl_conf: Option<String>,
+    pub(crate) state_dir: Option<String>,
     #[serde(with = "humantime_serde")]
     pub(crate) drain_timeout: Option<Duration>,
 }

@@ -60,6 +60,9 @@ fn server(raw: raw::Server, check: &mut Check<'_>) -> Server {
         acl_conf: raw
             .acl_conf
             .map(|path| check.path(&at.key("acl_conf"), &path)),
+        state_dir: raw
+            .state_dir
+            .map(|path| check.path(&at.key("state_dir"), &path)),
         drain_timeout: check.duration(
             &at.key("drain_timeout"),
             raw.drain_timeout,

@@ -13,8 +13,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use ami_access::Accounts;
 use ami_config::{Auth, Config};
 use ami_mux::{
-    AtOnce, Coalesce, Directory, DirectoryEntry, NodeId, NodeSettings, Rates, RouteRule,
-    SessionSettings, SharedObjects,
+    AtOnce, Coalesce, Directory, DirectoryEntry, NodeId, NodeSettings, NodeStatus, Rates,
+    RouteRule, SessionSettings, SharedObjects,
 };
 use ami_telemetry::{ListenerMeters, Meters, NodeMeters};
 use arc_swap::ArcSwap;
@@ -27,6 +27,7 @@ use crate::admin::AdminSocket;
 use crate::cluster::{Cluster, NodeHandle};
 use crate::downstream::driver::OutboundLimits;
 use crate::listener::{self, Listener};
+use crate::node_memory::{NodeMemory, NodeMemoryTask};
 use crate::rates::AccountRates;
 use crate::registry::{SessionLimits, SessionRegistry};
 use crate::reload::Reloader;
@@ -102,6 +103,7 @@ pub struct App {
     routes: Arc<[RouteRule]>,
     security_log: Option<SecurityLogTask>,
     admin: Option<AdminSocket>,
+    node_memory: Option<NodeMemoryTask>,
     drain_timeout: Duration,
 }
 
@@ -113,8 +115,14 @@ impl App {
         meters: Arc<Meters>,
     ) -> Result<Self, StartError> {
         let (log, task) = security_log(config, &meters)?.unzip();
-        let mut app = Self::assemble(config, accounts, meters, log)?;
+        let state_dir = config.server.state_dir.as_deref();
+        let (memory, memory_task) = state_dir.map(NodeMemory::new).unzip();
+        let mut app = Self::assemble(config, accounts, meters, log, memory)?;
         app.security_log = task;
+        if let Some(memory) = &memory_task {
+            memory.resume(&mut app.nodes, &app.world.cluster);
+        }
+        app.node_memory = memory_task;
         let next_session = Arc::new(AtomicU64::new(1));
         for listener in &config.listeners {
             let bound = app.bind(config, listener, &next_session)?;
@@ -136,7 +144,7 @@ impl App {
         accounts: Accounts,
         meters: Arc<Meters>,
     ) -> Result<Self, StartError> {
-        Self::assemble(config, accounts, meters, None)
+        Self::assemble(config, accounts, meters, None, None)
     }
 
     /// What takes in a changed configuration while the app runs.
@@ -153,6 +161,7 @@ impl App {
         accounts: Accounts,
         meters: Arc<Meters>,
         log: Option<SecurityLog>,
+        node_memory: Option<NodeMemory>,
     ) -> Result<Self, StartError> {
         let nonce = getrandom::u32().map_err(|error| StartError::Random(error.to_string()))?;
         let now = SystemTime::now()
@@ -177,6 +186,7 @@ impl App {
             let objects = (config.nodes.len() > 1).then(|| entry.objects.clone());
             entries.push(entry);
             nodes.push(NodeTask {
+                status: NodeStatus::initial(),
                 settings: node_settings(id, node, objects, config),
                 address: node_address(node)?,
                 backoff: Backoff::new(node.backoff.min, node.backoff.max),
@@ -205,6 +215,7 @@ impl App {
             rates: AccountRates::default(),
             secret_checks: SecretChecks::default(),
             security: SecurityDesk::new(log, Arc::clone(&meters)),
+            node_memory,
             meters,
         };
         let routes = route_rules(config, &world.cluster.directory());
@@ -216,6 +227,7 @@ impl App {
             routes: routes.into(),
             security_log: None,
             admin: None,
+            node_memory: None,
             drain_timeout: config.server.drain_timeout,
         })
     }
@@ -260,8 +272,15 @@ impl App {
             routes: _,
             security_log,
             admin,
+            node_memory,
             drain_timeout,
         } = self;
+        if let Some(memory) = node_memory {
+            supervisor.spawn(
+                "node memory",
+                memory.run(Arc::clone(&world), supervisor.clone()),
+            );
+        }
         if let Some(socket) = admin {
             supervisor.spawn(
                 "admin",

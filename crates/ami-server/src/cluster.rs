@@ -98,12 +98,12 @@ impl Cluster {
         self.likenesses.look(&self.directory())
     }
 
-    /// The node's task says how it is.
-    pub(crate) fn set_status(&self, node: NodeId, status: &NodeStatus) {
+    /// The node's task says how it is. True when that is to be remembered over a restart.
+    pub(crate) fn set_status(&self, node: NodeId, status: &NodeStatus) -> bool {
         let now = SystemTime::now()
             .duration_since(UNIX_EPOCH)
             .unwrap_or_default();
-        self.directory.rcu(|directory| {
+        let before = self.directory.rcu(|directory| {
             let mut next = Directory::clone(directory);
             if let Some(entry) = next.entry_mut(node) {
                 if entry.status.condition() != status.condition() {
@@ -113,5 +113,8 @@ impl Cluster {
             }
             next
         });
+        let kept = |status: &NodeStatus| (status.service, status.version);
+        let before = before.entry(node).map(|entry| kept(&entry.status));
+        before != Some(kept(status))
     }
 }

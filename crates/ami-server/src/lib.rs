@@ -17,6 +17,7 @@ mod hub;
 mod inbox;
 mod likeness;
 mod listener;
+mod node_memory;
 mod rates;
 mod registry;
 mod reload;
@@ -32,5 +33,6 @@ mod upstream;
 mod world;
 
 pub use app::{App, ClusterWatch, StartError};
+pub use node_memory::probe as probe_state_dir;
 pub use reload::{Reloaded, Reloader};
 pub use routes::route_rules;

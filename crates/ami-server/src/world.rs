@@ -10,6 +10,7 @@ use ami_telemetry::Meters;
 use arc_swap::ArcSwap;
 
 use crate::cluster::Cluster;
+use crate::node_memory::NodeMemory;
 use crate::rates::AccountRates;
 use crate::registry::SessionRegistry;
 use crate::secret_checks::SecretChecks;
@@ -26,6 +27,8 @@ pub(crate) struct World {
     pub(crate) rates: AccountRates,
     pub(crate) secret_checks: SecretChecks,
     pub(crate) security: SecurityDesk,
+    /// What is kept of the nodes over a restart, if anything.
+    pub(crate) node_memory: Option<NodeMemory>,
     pub(crate) meters: Arc<Meters>,
 }
 

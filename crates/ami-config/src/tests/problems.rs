@@ -181,11 +181,11 @@ fn an_unknown_key_is_named_with_its_line_and_the_known_ones() {
 
 #[test]
 fn a_key_of_a_later_version_says_so() {
-    let planned = "[server]\nstate_dir = \"/x\"\n[log]\naudit_file = \"/x\"\n";
+    let planned = "[server]\ndrain_spread = \"1s\"\n[log]\naudit_file = \"/x\"\n";
     assert_report(
         &with(planned),
         &[
-            "configuration:10: server.state_dir: not supported by this version",
+            "configuration:10: server.drain_spread: not supported by this version",
             "configuration:12: log.audit_file: not supported by this version",
         ],
     );

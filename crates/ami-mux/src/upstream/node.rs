@@ -56,6 +56,11 @@ impl<R: Clone> Node<R> {
         Self::with_status(NodeStatus::initial(), settings, nonce, 0, now)
     }
 
+    /// The same, of which `status` is known from before.
+    pub fn begin(status: NodeStatus, settings: NodeSettings, nonce: u32, now: Instant) -> Self {
+        Self::with_status(status, settings, nonce, 0, now)
+    }
+
     pub(super) fn with_status(
         status: NodeStatus,
         settings: NodeSettings,

@@ -138,10 +138,17 @@ async fn serve(name: &str, service: Service, world: &World) -> Result<String, Re
         let text = "amiplex is stopping".to_owned();
         return Err(Refusal(StatusCode::SERVICE_UNAVAILABLE, text));
     }
-    Ok(match service {
+    let done = match service {
         Service::Open => format!("node {name} is in service"),
         Service::Draining => format!("node {name} is draining"),
         Service::Maintenance => format!("node {name} is in maintenance"),
+    };
+    let Some(memory) = &world.node_memory else {
+        return Ok(done);
+    };
+    Ok(match memory.settled().await {
+        Ok(()) => done,
+        Err(error) => format!("{done}, until amiplex is restarted: {error}"),
     })
 }
 

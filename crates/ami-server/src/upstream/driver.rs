@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use ami_mux::{
     EventBatch, LaneId, LaneLoss, LaneRole, Mail, Node, NodeEffect, NodeId, NodeSettings,
-    Surroundings,
+    NodeStatus, Surroundings,
 };
 use ami_telemetry::NodeMeters;
 use bytes::{Bytes, BytesMut};
@@ -53,6 +53,8 @@ const CONNECT_DEADLINE: Duration = Duration::from_secs(10);
 #[derive(Debug)]
 pub(crate) struct NodeTask {
     pub(crate) settings: NodeSettings,
+    /// What is known of it before it was reached.
+    pub(crate) status: NodeStatus,
     pub(crate) address: NodeAddress,
     pub(crate) backoff: Backoff,
     pub(crate) nonce: u32,
@@ -87,6 +89,7 @@ pub(super) struct NodeDriver {
 pub(crate) async fn run(task: NodeTask, world: Arc<World>, supervisor: Supervisor) {
     let NodeTask {
         settings,
+        status,
         address,
         backoff,
         nonce,
@@ -96,7 +99,7 @@ pub(crate) async fn run(task: NodeTask, world: Arc<World>, supervisor: Superviso
     let journal = Journal::new(Arc::clone(&settings.name), meters);
     let mut driver = NodeDriver {
         id: settings.id,
-        machine: Node::new(settings.clone(), nonce, Instant::now().into_std()),
+        machine: Node::begin(status, settings.clone(), nonce, Instant::now().into_std()),
         lanes: BTreeMap::new(),
         connecting: JoinSet::new(),
         connecting_lanes: HashMap::new(),
@@ -248,7 +251,7 @@ impl NodeDriver {
                 NodeEffect::Broadcast(mail) => self.broadcast.push(mail),
                 NodeEffect::Status(status) => {
                     self.journal.status(&status);
-                    self.world.cluster.set_status(self.id, &status);
+                    self.set_status(&status);
                     let alike = self.world.cluster.alike();
                     self.world.meters.nodes_alike(alike);
                 }
@@ -274,6 +277,14 @@ impl NodeDriver {
             node.hub.publish(&self.broadcast);
         }
         self.broadcast.clear();
+    }
+
+    /// Shows everybody how the node is.
+    pub(super) fn set_status(&self, status: &NodeStatus) {
+        let lasting = self.world.cluster.set_status(self.id, status);
+        if lasting && let Some(memory) = &self.world.node_memory {
+            memory.changed();
+        }
     }
 
     fn open(&mut self, lane: LaneId, role: LaneRole, attempt: u32) {

@@ -82,10 +82,10 @@ impl NodeDriver {
             status.reason = REASON.into();
             status.booted = None;
             status.settled = true;
-            self.world.cluster.set_status(self.id, &status);
+            self.set_status(&status);
             node.inspect(|node| node.hub.publish(&[Mail::NodeDown(self.id)]));
         } else if status.service != service {
-            self.world.cluster.set_status(self.id, &status);
+            self.set_status(&status);
         }
         drop(asked);
         node.inspect(|node| node.hub.publish(&[Mail::NodeFailed(self.id)]));

@@ -63,6 +63,7 @@ fn world(commands: mpsc::Sender<NodeCommand>, meters: Arc<Meters>) -> World {
         rates: AccountRates::default(),
         secret_checks: SecretChecks::default(),
         security: SecurityDesk::new(None, Arc::clone(&meters)),
+        node_memory: None,
         meters,
     }
 }
