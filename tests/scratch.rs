@@ -5,6 +5,7 @@
 mod by_name;
 mod every_list;
 mod midway;
+mod queue_reload;
 
 mod tables;
 

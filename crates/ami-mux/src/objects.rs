@@ -77,6 +77,11 @@ impl Objects {
         }
     }
 
+    /// Its queues, members and callers are those of `listed` from now on.
+    pub(crate) fn take_queues_of(&mut self, listed: Self) {
+        self.queues = listed.queues;
+    }
+
     /// Takes in an item of a list that the node gave: `CoreShowChannel`, `BridgeListItem`, `QueueParams`, `QueueMember`,
     /// `QueueEntry`, `ConfbridgeListRooms`, `MeetmeListRooms`, `Agents`. Others change nothing.
     pub fn list(&mut self, item: &Frame) {

@@ -23,6 +23,7 @@ mod node;
 mod own_items;
 mod pending;
 mod queue;
+mod queue_refresh;
 mod reply;
 mod rotation;
 mod rounds;

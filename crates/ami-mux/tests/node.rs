@@ -16,6 +16,8 @@ mod irregular;
 mod lanes;
 #[path = "node/overdue.rs"]
 mod overdue;
+#[path = "node/queue_refresh.rs"]
+mod queue_refresh;
 #[path = "support/rig.rs"]
 mod rig;
 #[path = "node/service.rs"]

@@ -1,7 +1,7 @@
 //! The queues of one node, with their members and callers.
 //!
 //! Events and the items of QueueStatus name the same things differently: `MemberName` and `Interface` there, `Name` and `Location`
-//! here. What is kept has the events' names.
+//! here. What is kept has the events' names. Asterisk compares names of queues and interfaces without regard to case, and so does the table.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -73,24 +73,26 @@ pub(super) struct Queues {
 
 impl Queues {
     pub(super) fn contains(&self, name: &[u8]) -> bool {
-        self.by_name.contains_key(name)
+        self.by_name.contains_key(&*key(name))
     }
 
     pub(super) fn has_member(&self, queue: Option<&[u8]>, interface: &[u8]) -> bool {
+        let interface = key(interface);
         match queue {
             Some(queue) => self
                 .by_name
-                .get(queue)
-                .is_some_and(|queue| queue.members.contains_key(interface)),
+                .get(&*key(queue))
+                .is_some_and(|queue| queue.members.contains_key(&*interface)),
             None => self
                 .by_name
                 .values()
-                .any(|queue| queue.members.contains_key(interface)),
+                .any(|queue| queue.members.contains_key(&*interface)),
         }
     }
 
     pub(super) fn member(&self, queue: &[u8], interface: &[u8]) -> Option<&Member> {
-        self.by_name.get(queue)?.members.get(interface)
+        let members = &self.by_name.get(&*key(queue))?.members;
+        members.get(&*key(interface))
     }
 
     pub(super) fn members(&self) -> impl Iterator<Item = &Member> {
@@ -108,7 +110,7 @@ impl Queues {
     /// A queue was listed.
     pub(super) fn listed(&mut self, item: &Frame) {
         if let Some(name) = named(item) {
-            self.by_name.entry(name.into()).or_default();
+            self.by_name.entry(key(name)).or_default();
         }
     }
 
@@ -122,16 +124,16 @@ impl Queues {
             interface: interface.into(),
             headers: member_headers(event),
         };
-        let members = &mut self.by_name.entry(queue.into()).or_default().members;
-        members.insert(interface.into(), member);
+        let members = &mut self.by_name.entry(key(queue)).or_default().members;
+        members.insert(key(interface), member);
     }
 
     pub(super) fn member_removed(&mut self, event: &Frame) {
         let (Some(queue), Some(interface)) = (named(event), interface(event)) else {
             return;
         };
-        if let Some(queue) = self.by_name.get_mut(queue) {
-            queue.members.remove(interface);
+        if let Some(queue) = self.by_name.get_mut(&*key(queue)) {
+            queue.members.remove(&*key(interface));
         }
     }
 
@@ -145,9 +147,9 @@ impl Queues {
             uniqueid: uniqueid.into(),
             position: event.header("Position").unwrap_or_default().into(),
         };
-        let callers = &mut self.by_name.entry(queue.into()).or_default().callers;
+        let callers = &mut self.by_name.entry(key(queue)).or_default().callers;
         callers.insert(uniqueid.into(), caller);
-        self.queue_of.insert(uniqueid.into(), queue.into());
+        self.queue_of.insert(uniqueid.into(), key(queue));
     }
 
     pub(super) fn caller_left(&mut self, event: &Frame) {
@@ -164,6 +166,11 @@ impl Queues {
             queue.callers.remove(uniqueid);
         }
     }
+}
+
+/// The name as it is compared.
+fn key(name: &[u8]) -> Box<[u8]> {
+    name.to_ascii_lowercase().into()
 }
 
 fn named(event: &Frame) -> Option<&[u8]> {

@@ -236,6 +236,23 @@ fn queues_and_members_route_only_from_one_node() {
         ask.refusal("Action: QueueReset|Queue: both"),
         "Queue both is on several nodes, name one"
     );
+    // As Asterisk compares them.
+    assert_eq!(
+        ask.refusal("Action: QueueReset|Queue: BOTH"),
+        "Queue BOTH is on several nodes, name one"
+    );
+    assert_eq!(
+        ask.route("Action: QueuePause|Queue: Both|Interface: pjsip/1|Paused: 1"),
+        Route::Node(NodeId(1))
+    );
+    assert_eq!(
+        ask.refusal("Action: QueuePause|Interface: pjsip/0|Paused: 1"),
+        "Member pjsip/0 is on several nodes, name one"
+    );
+    assert_eq!(
+        ask.refusal("Action: QueuePause|Queue: none|Interface: PJSIP/9|Paused: 1"),
+        "Node required"
+    );
 }
 
 #[test]

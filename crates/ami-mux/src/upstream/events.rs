@@ -15,6 +15,7 @@ use smallvec::smallvec;
 use super::async_ids::Restored;
 use super::effect::NodeNote;
 use super::node::Node;
+use super::queue_refresh::is_about_queues;
 use crate::directory::{Booted, NodeState};
 use crate::event::NodeEvent;
 
@@ -32,6 +33,9 @@ impl<R: Clone> Node<R> {
             b"Load" | b"Unload" | b"Reload" => {
                 self.inquiry.commands_changed();
                 self.inquire(now);
+                if is_about_queues(frame) {
+                    self.queue_refresh.is_due();
+                }
             }
             _ => {}
         }

@@ -13,6 +13,7 @@ use super::effect::NodeNote;
 use super::lane::LaneRole;
 use super::node::Node;
 use super::pending::Internal;
+use super::queue_refresh::QUEUE_LIST;
 use super::survey::list_name;
 use crate::identity::NodeIdentity;
 use crate::ids::LaneId;
@@ -90,12 +91,21 @@ impl Internal {
             Self::ListCommands => "ListCommands",
             Self::AccountLimits => "GetConfig",
             Self::Identity => "Command",
+            Self::Queues => QUEUE_LIST,
             Self::Survey(place) => list_name(place),
         }
     }
 }
 
 impl<R: Clone> Node<R> {
+    /// Asks what found no lane before: the action that brought it about may have had the lane to itself.
+    pub(super) fn ask_what_is_due(&mut self, now: Instant) {
+        if self.inquiry.next().is_some() {
+            self.inquire(now);
+        }
+        self.refresh_queues(now);
+    }
+
     /// Asks the next question, if one is due and a lane has room.
     pub(super) fn inquire(&mut self, now: Instant) {
         let Some(question) = self.inquiry.next() else {
@@ -122,6 +132,7 @@ impl<R: Clone> Node<R> {
             | Internal::Login
             | Internal::Ping
             | Internal::ListCommands
+            | Internal::Queues
             | Internal::Survey(_) => &[],
         };
         if self.send_internal(id, question, headers, now).is_err() {
@@ -136,6 +147,7 @@ impl<R: Clone> Node<R> {
             | Internal::Login
             | Internal::Ping
             | Internal::ListCommands
+            | Internal::Queues
             | Internal::Survey(_) => {
                 self.inquiry.commands_due = false;
             }
@@ -145,6 +157,7 @@ impl<R: Clone> Node<R> {
     /// What amiplex asked on this lane will not be answered: it is asked again elsewhere.
     pub(super) fn questions_lost(&mut self, lane: LaneId) {
         self.survey.lane_lost(lane);
+        self.queue_refresh.lane_lost(lane);
         if self.inquiry.lane == Some(lane) {
             self.inquiry.lane_lost();
         }

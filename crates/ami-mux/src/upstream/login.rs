@@ -161,6 +161,7 @@ impl<R: Clone> Node<R> {
             Internal::ListCommands
             | Internal::AccountLimits
             | Internal::Identity
+            | Internal::Queues
             | Internal::Survey(_) => self.settings.action_deadline,
         }
     }

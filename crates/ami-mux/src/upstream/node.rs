@@ -17,6 +17,7 @@ use super::inquiry::Inquiry;
 use super::lane::{Lane, LaneLoss, LaneRole, Phase};
 use super::pending::{Owner, Pending, PendingTable, Turns};
 use super::queue::{FairQueue, Share, Unbound};
+use super::queue_refresh::QueueRefresh;
 use super::settings::NodeSettings;
 use super::sharing::ShareKey;
 use super::submission::Submission;
@@ -39,6 +40,7 @@ pub struct Node<R> {
     pub(super) status: NodeStatus,
     pub(super) inquiry: Inquiry,
     pub(super) survey: Survey,
+    pub(super) queue_refresh: QueueRefresh,
     pub(super) event_attempt: u32,
     pub(super) action_attempt: u32,
     /// The lane that takes no quick actions until a slow one has had it.
@@ -78,6 +80,7 @@ impl<R: Clone> Node<R> {
             status,
             inquiry: Inquiry::default(),
             survey: Survey::default(),
+            queue_refresh: QueueRefresh::default(),
             event_attempt: attempt,
             action_attempt: 0,
             reserved: None,

@@ -43,6 +43,8 @@ pub(super) struct Asked<R> {
     pub(super) action_name: Box<str>,
     /// Its name as the action table spells it, if it is there.
     pub(super) table_name: Option<&'static str>,
+    /// Whether it may change the queues of the node without an event.
+    pub(super) reloads_queues: bool,
     /// The question, where others wait for its next round.
     pub(super) question: Option<ShareKey>,
 }
@@ -89,6 +91,8 @@ pub(super) enum Internal {
     AccountLimits,
     /// Learns which Asterisk it is.
     Identity,
+    /// Learns its queues again.
+    Queues,
     /// Learns what the node has, from the list of that place.
     Survey(usize),
 }

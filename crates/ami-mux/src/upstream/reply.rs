@@ -55,6 +55,7 @@ impl<R: Clone> Node<R> {
         if self.queue.len() > 0 {
             self.dispatch(now);
         }
+        self.ask_what_is_due(now);
     }
 
     /// The action on `lane` that the message belongs to.
@@ -137,9 +138,10 @@ impl<R: Clone> Node<R> {
             self.note(NodeNote::LateAnswer);
             return;
         }
-        if matches!(pending.owner, Owner::Internal(Internal::Survey(_))) {
-            self.on_surveyed(frame);
-            return;
+        match pending.owner {
+            Owner::Internal(Internal::Survey(_)) => return self.on_surveyed(frame),
+            Owner::Internal(Internal::Queues) => return self.on_queue_listed(frame),
+            Owner::Internal(_) | Owner::Clients(_) => {}
         }
         self.give(key, Some(frame), kind);
     }
@@ -187,6 +189,7 @@ impl<R: Clone> Node<R> {
             return;
         };
         self.off_lane(&pending, key, now);
+        self.refresh_after(&pending.owner);
         match &pending.owner {
             Owner::Clients(_) | Owner::Internal(_) if pending.expired => {
                 self.note(NodeNote::LateAnswer);
@@ -245,6 +248,7 @@ impl<R: Clone> Node<R> {
             Internal::ListCommands => self.on_commands_listed(frame, now),
             Internal::AccountLimits => self.on_account_limits(frame, now),
             Internal::Identity => self.on_identity(frame, now),
+            Internal::Queues => self.on_queues_listed(),
             Internal::Survey(place) => self.on_survey_end(place, frame, now),
         }
     }

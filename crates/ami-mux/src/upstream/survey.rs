@@ -15,6 +15,7 @@ use super::effect::{NodeEffect, NodeNote};
 use super::lane::{Lane, LaneRole};
 use super::node::Node;
 use super::pending::Internal;
+use super::queue_refresh::QueueRefresh;
 use crate::event::NodeEvent;
 use crate::ids::LaneId;
 use crate::mail::Mail;
@@ -76,7 +77,7 @@ impl Survey {
         matches!(self.stage, Stage::Asking(_)) && self.lane.is_none()
     }
 
-    fn is_on(&self) -> bool {
+    pub(super) fn is_on(&self) -> bool {
         !matches!(self.stage, Stage::Done)
     }
 
@@ -104,6 +105,7 @@ impl<R: Clone> Node<R> {
             return;
         }
         let until = now + DEADLINE;
+        self.queue_refresh = QueueRefresh::default();
         self.survey = Survey {
             stage: Stage::Asking(0),
             until: Some(until),
@@ -125,24 +127,24 @@ impl<R: Clone> Node<R> {
             self.after_list(place, now);
             return;
         }
-        // At best on a lane at rest, else beside the quick actions of clients: those may never pause.
+        if let Some(id) = self.lane_for_a_list(now)
+            && self
+                .send_internal(id, Internal::Survey(place), &[], now)
+                .is_ok()
+        {
+            self.survey.lane = Some(id);
+        }
+    }
+
+    /// At best one at rest, else one beside the quick actions of clients: those may never pause.
+    pub(super) fn lane_for_a_list(&self, now: Instant) -> Option<LaneId> {
         let depth = self.settings.depth;
         let usable = |lane: &&Lane| {
             lane.role == LaneRole::Action && (lane.is_idle() || lane.has_room(depth, now))
         };
         let lanes = self.lanes.values().filter(usable);
-        let Some(id) = lanes
-            .min_by_key(|lane| lane.written.len())
-            .map(|lane| lane.id)
-        else {
-            return;
-        };
-        if self
-            .send_internal(id, Internal::Survey(place), &[], now)
-            .is_ok()
-        {
-            self.survey.lane = Some(id);
-        }
+        let chosen = lanes.min_by_key(|lane| lane.written.len());
+        chosen.map(|lane| lane.id)
     }
 
     /// An item of a list.
@@ -186,6 +188,7 @@ impl<R: Clone> Node<R> {
     pub(super) fn pass_event(&mut self, event: NodeEvent, frame: &Frame, now: Instant) {
         if !self.survey.is_on() {
             self.observe(frame);
+            self.happened_meanwhile(frame);
             self.publish_event(event);
             return;
         }

@@ -27,7 +27,7 @@ impl<R: Clone> Node<R> {
         self.close_idle_lanes(now);
         self.survey_timeout(now);
         self.survey(now);
-        self.inquire(now);
+        self.ask_what_is_due(now);
         self.ping_idle_lanes(now);
         self.arm(now + self.settings.keepalive_interval);
         if let Some(at) = self.async_ids.next_expiry() {
@@ -136,6 +136,7 @@ impl<R: Clone> Node<R> {
                 | Internal::ListCommands
                 | Internal::AccountLimits
                 | Internal::Identity
+                | Internal::Queues
                 | Internal::Survey(_) => {
                     self.lose_lane(id, "the node did not answer amiplex in time", now);
                 }

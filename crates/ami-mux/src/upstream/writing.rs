@@ -19,6 +19,7 @@ use super::node::Node;
 use super::own_items::OwnItems;
 use super::pending::{Asked, Awaiting, Client, Owner, Pending, PendingKey};
 use super::queue::Ready;
+use super::queue_refresh::reloads_queues;
 use super::settings::NodeSettings;
 use super::sharing::ShareKey;
 use super::submission::Submission;
@@ -82,6 +83,7 @@ impl<R: Clone> Node<R> {
             own_items: OwnItems::of(&submission.action, now),
             table_name: submission.action.spec().map(|spec| spec.name),
             action_name: name.map(ToString::to_string).unwrap_or_default().into(),
+            reloads_queues: reloads_queues(&submission),
             question,
         };
         // An asynchronous Originate is answered at once: its own time is that of its event.

@@ -7,18 +7,18 @@ use ami_mux::{LaneRole, Mail, NodeNote, SharedObjects};
 use crate::rig::{FULLY_BOOTED, Rig, settings, wire_id};
 
 /// A node with channels `u0` to `u<count>`, surveyed.
-struct Surveyed {
-    rig: Rig,
-    objects: SharedObjects,
+pub(crate) struct Surveyed {
+    pub(crate) rig: Rig,
+    pub(crate) objects: SharedObjects,
 }
 
-fn channel(number: u32) -> String {
+pub(crate) fn channel(number: u32) -> String {
     format!("Channel: PJSIP/{number}|ChannelState: 6|Uniqueid: u{number}|Linkedid: u{number}")
 }
 
 impl Surveyed {
     /// Up, with the first list asked.
-    fn connected() -> Self {
+    pub(crate) fn connected() -> Self {
         let objects = SharedObjects::default();
         let mut settings = settings();
         settings.objects = Some(objects.clone());
@@ -32,7 +32,7 @@ impl Surveyed {
     }
 
     /// Answers the list that is asked, by name.
-    fn lists(&mut self, name: &str, items: &[String]) {
+    pub(crate) fn lists(&mut self, name: &str, items: &[String]) {
         let lane = self.rig.lanes(LaneRole::Action)[0];
         let asked = self.rig.take(lane);
         assert!(
@@ -77,7 +77,7 @@ impl Surveyed {
     }
 
     /// Names and Uniqueids of the events told since, with a mark on those that were made up.
-    fn told(&mut self) -> Vec<String> {
+    pub(crate) fn told(&mut self) -> Vec<String> {
         let brief = |text: String| {
             let value = |name: &str| {
                 let line = text.lines().find_map(|line| line.strip_prefix(name));
