@@ -8,7 +8,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::UnixStream;
 
 use crate::node_loss::told;
-use crate::support::{Amiplex, Setup, header, run_amiplex, simulated, simulation};
+use crate::support::{Amiplex, Setup, at_address, header, run_amiplex, simulated, simulation};
 
 const ORIGINATE: [&str; 3] = [
     "Action: Originate",
@@ -365,4 +365,67 @@ async fn a_state_directory_that_cannot_be_written_is_named_and_everything_else_w
         said.contains("notice: server.state_dir: cannot write in /nowhere/at/all"),
         "{said}"
     );
+}
+
+/// Both by what it tells of itself and by where calls go.
+#[tokio::test]
+async fn a_node_that_answers_late_is_lagging_until_it_answers_in_time() {
+    let one = SimNode::start(simulation("pbx1")).await.expect("listens");
+    let two = SimNode::start(simulation("pbx2")).await.expect("listens");
+    let mut slow = simulated(&one);
+    slow.more
+        .push_str("keepalive = { interval = \"100ms\", deadline = \"1min\", lag = \"200ms\" }\n");
+    let setup = Setup::new(vec![slow, simulated(&two)]).more(RULE);
+    let amiplex = setup.start().await;
+    let mut client = amiplex.login("all", "admin", "adminpw").await;
+    one.set_faults(Faults::none().hold("Ping"));
+    amiplex.wait_for_log("the node's events come late", 1).await;
+    let status = does(&amiplex, &["status"]).await;
+    assert_eq!(row(&status, "pbx1")[1], "lagging", "{status}");
+    assert!(status.contains("its events come late"), "{status}");
+    for _ in 0..4 {
+        succeeds(&mut client, &ORIGINATE).await;
+    }
+    assert_eq!((calls(&one), calls(&two)), (0, 4));
+    let named = [&ORIGINATE[..], &["Node: pbx1"]].concat();
+    succeeds(&mut client, &named).await;
+    one.set_faults(Faults::none());
+    amiplex.wait_for_log("come in time again", 1).await;
+    assert_eq!(row(&does(&amiplex, &["status"]).await, "pbx1")[1], "up");
+}
+
+#[tokio::test]
+async fn a_node_that_takes_connections_and_says_nothing_is_down_with_its_next_attempt() {
+    let silent = tokio::net::TcpListener::bind("127.0.0.1:0")
+        .await
+        .expect("bound");
+    let address = silent.local_addr().expect("an address");
+    let metrics = tokio::net::TcpListener::bind("127.0.0.1:0")
+        .await
+        .expect("bound");
+    let listen = metrics.local_addr().expect("an address");
+    drop(metrics);
+    let mut setup = Setup::new(vec![at_address("pbx1", address)]);
+    setup.nodes[0].more = "backoff = { min = \"1h\", max = \"1h\" }\n".to_owned();
+    let lines = format!("[admin]\nsocket = \"a.sock\"\nlisten = \"{listen}\"\n");
+    let amiplex = setup.more(&lines).start_without_nodes().await;
+    let status = does(&amiplex, &["status"]).await;
+    assert_eq!(row(&status, "pbx1")[1], "connecting", "{status}");
+    amiplex.wait_for_log("node is down", 1).await;
+    let status = does(&amiplex, &["status"]).await;
+    assert_eq!(row(&status, "pbx1")[1], "down", "{status}");
+    let reason = "no login within its deadline (1 failures in a row, next attempt at 2";
+    assert!(status.contains(reason), "{status}");
+    let mut stream = tokio::net::TcpStream::connect(listen).await.expect("open");
+    let request = b"GET /metrics HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
+    stream.write_all(request).await.expect("sent");
+    let mut text = String::new();
+    stream.read_to_string(&mut text).await.expect("answered");
+    for line in [
+        "amiplex_node_state{node=\"pbx1\",state=\"down\"} 1",
+        "amiplex_node_state{node=\"pbx1\",state=\"connecting\"} 0",
+        "amiplex_node_failures{node=\"pbx1\"} 1",
+    ] {
+        assert!(text.contains(line), "{line} in {text}");
+    }
 }

@@ -139,7 +139,13 @@ fn node_row(node: NodeReport) -> Vec<String> {
         format!("{}+{}+{}", lanes.event, lanes.action, lanes.blocking),
         format!("{}", node.pending + node.waiting),
         known(Some(node.tags.join(",")).filter(|tags| !tags.is_empty())),
-        node.reason,
+        match node.next_attempt {
+            Some(next) => format!(
+                "{} ({} failures in a row, next attempt at {next})",
+                node.reason, node.failures
+            ),
+            None => node.reason,
+        },
     ]
 }
 

@@ -213,6 +213,8 @@ pub(crate) struct AtOnce {
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Keepalive {
     #[serde(with = "humantime_serde")]
+    pub(crate) lag: Option<Duration>,
+    #[serde(with = "humantime_serde")]
     pub(crate) interval: Option<Duration>,
     #[serde(with = "humantime_serde")]
     pub(crate) deadline: Option<Duration>,

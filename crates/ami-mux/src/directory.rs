@@ -65,6 +65,8 @@ pub enum Condition {
     Booting,
     /// All is well.
     Up,
+    /// The same, but its events come late.
+    Lagging,
     /// It is connected, and the operator lets its calls run out.
     Draining,
     /// The operator has it in maintenance, connected or not: that it goes away then is what is wanted.
@@ -75,10 +77,11 @@ pub enum Condition {
 
 impl Condition {
     /// Every condition.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Connecting,
         Self::Booting,
         Self::Up,
+        Self::Lagging,
         Self::Draining,
         Self::Maintenance,
         Self::Down,
@@ -90,6 +93,7 @@ impl Condition {
             Self::Connecting => "connecting",
             Self::Booting => "booting",
             Self::Up => "up",
+            Self::Lagging => "lagging",
             Self::Draining => "draining",
             Self::Maintenance => "maintenance",
             Self::Down => "down",
@@ -119,6 +123,10 @@ pub struct NodeStatus {
     pub settled: bool,
     /// Why it is so, for people.
     pub reason: Arc<str>,
+    /// Its events come late.
+    pub lagging: bool,
+    /// Attempts in a row that did not lead to a login on the event lane, or to one that was lost at once.
+    pub failures: u32,
     /// Greeting version last seen.
     pub version: Option<AmiVersion>,
     /// Present once the node has booted.
@@ -141,6 +149,8 @@ impl NodeStatus {
             service: Service::Open,
             settled: true,
             reason: "not connected yet".into(),
+            lagging: false,
+            failures: 0,
             version: None,
             booted: None,
             learned: Arc::new(LearnedActions::default()),
@@ -158,6 +168,7 @@ impl NodeStatus {
             (_, NodeState::Down) => Condition::Down,
             (Service::Draining, NodeState::Booting | NodeState::Up) => Condition::Draining,
             (Service::Open, NodeState::Booting) => Condition::Booting,
+            (Service::Open, NodeState::Up) if self.lagging => Condition::Lagging,
             (Service::Open, NodeState::Up) => Condition::Up,
         }
     }

@@ -15,6 +15,7 @@ mod events;
 mod giving;
 mod inquiry;
 mod keepalive;
+mod lag;
 mod lane;
 mod load;
 mod login;

@@ -12,6 +12,8 @@
 mod ending;
 #[path = "node/irregular.rs"]
 mod irregular;
+#[path = "node/lag.rs"]
+mod lag;
 #[path = "node/lanes.rs"]
 mod lanes;
 #[path = "node/overdue.rs"]

@@ -463,6 +463,7 @@ fn settings(index: usize) -> NodeSettings {
         depth: 4,
         keepalive_interval: Duration::from_secs(1),
         keepalive_deadline: Duration::from_millis(700),
+        keepalive_lag: Duration::from_millis(300),
         action_deadline: DEADLINE,
         lane_idle: Duration::from_millis(500),
         at_once: AtOnce::UNLIMITED,

@@ -455,6 +455,7 @@ fn node_settings(
         depth: node.lanes.depth,
         keepalive_interval: node.keepalive.interval,
         keepalive_deadline: node.keepalive.deadline,
+        keepalive_lag: node.keepalive.lag,
         action_deadline: config.limits.action_deadline,
         at_once: AtOnce {
             read: node.at_once.read,

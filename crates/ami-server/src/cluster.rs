@@ -1,7 +1,7 @@
 //! The nodes as the sessions' tasks reach them: a bounded queue of commands, the hub, and the shared directory.
 
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use ami_mux::{Directory, NodeFigures, NodeId, NodeStatus, Service, SessionId, Submission};
 use arc_swap::ArcSwap;
@@ -39,6 +39,8 @@ pub(crate) struct NodeHandle {
     pub(crate) tags: Arc<[String]>,
     /// Its task's latest figures, for the operator.
     pub(crate) figures: Mutex<NodeFigures>,
+    /// When the event lane is connected next after a failure, as the wall clock since 1970; in the past while that is tried.
+    pub(crate) next_attempt: Mutex<Duration>,
 }
 
 impl NodeHandle {
@@ -49,6 +51,7 @@ impl NodeHandle {
             hub: Arc::new(EventHub::default()),
             tags,
             figures: Mutex::default(),
+            next_attempt: Mutex::default(),
         }
     }
 }

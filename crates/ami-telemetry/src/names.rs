@@ -75,6 +75,8 @@ metrics_table! {
 
     NODE_UP Gauge Count "amiplex_node_up" "1 while the event lane of the node is logged in, else 0.";
     NODES_ALIKE Gauge Count "amiplex_nodes_alike" "Pairs of nodes that are one Asterisk under two names, or share a systemname.";
+    NODE_STATE Gauge Count "amiplex_node_state" "1 for the state that the node is in, else 0, by node and state.";
+    NODE_FAILURES Gauge Count "amiplex_node_failures" "Attempts in a row to log in to the node that failed; 0 while it is logged in.";
     LANES Gauge Count "amiplex_lanes" "Upstream sessions logged in now, by node and kind (event, action, blocking).";
     LANE_PENDING Gauge Count "amiplex_lane_pending" "Actions written to the node and not answered yet, by node.";
     RECONNECTS Counter Count "amiplex_reconnects_total" "Upstream sessions lost and begun anew, by node.";

@@ -134,6 +134,8 @@ pub struct Keepalive {
     pub interval: Duration,
     /// Time for the answer.
     pub deadline: Duration,
+    /// An answer later than this says that the node's events come late; less than `deadline`.
+    pub lag: Duration,
 }
 
 impl Default for Keepalive {
@@ -142,6 +144,8 @@ impl Default for Keepalive {
         Self {
             interval: Duration::from_secs(10),
             deadline: Duration::from_secs(5),
+            // A panel that is behind for longer is noticed by who looks at it.
+            lag: Duration::from_secs(2),
         }
     }
 }

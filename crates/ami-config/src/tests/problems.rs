@@ -10,6 +10,19 @@ fn assert_report(text: &str, report: &[&str]) {
 }
 
 #[test]
+fn the_lag_of_a_node_is_below_its_deadline() {
+    let keepalive = |text: &str| format!("{LEAST}keepalive = {{ {text} }}\n");
+    let report = refused(&keepalive("deadline = \"3s\", lag = \"3s\""));
+    assert!(
+        report.ends_with("keepalive.lag: is 3s, must be below deadline, which is 3s"),
+        "{report}"
+    );
+    let node = |text: &str| accepted(&keepalive(text)).nodes.remove(0).keepalive;
+    assert_eq!(node("deadline = \"1s\"").lag.as_millis(), 500);
+    assert_eq!(node("deadline = \"1min\"").lag.as_secs(), 2);
+}
+
+#[test]
 fn an_admin_socket_has_a_path_and_one_of_two_modes() {
     let cases = [
         (

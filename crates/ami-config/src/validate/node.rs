@@ -222,9 +222,20 @@ fn at_once(raw: &raw::AtOnce, at: &KeyPath, check: &mut Check<'_>) -> AtOnce {
 
 fn keepalive(raw: &raw::Keepalive, at: &KeyPath, check: &mut Check<'_>) -> Keepalive {
     let default = Keepalive::default();
+    let deadline = check.duration(&at.key("deadline"), raw.deadline, default.deadline);
+    // Who shortens the deadline alone need not know of the other.
+    let usual = default.lag.min(deadline / 2);
+    let lag = check.duration(&at.key("lag"), raw.lag, usual);
+    if lag >= deadline {
+        check.problem(
+            &at.key("lag"),
+            format!("is {lag:?}, must be below deadline, which is {deadline:?}"),
+        );
+    }
     Keepalive {
         interval: check.duration(&at.key("interval"), raw.interval, default.interval),
-        deadline: check.duration(&at.key("deadline"), raw.deadline, default.deadline),
+        deadline,
+        lag,
     }
 }
 

@@ -86,6 +86,7 @@ pub(super) fn choose(
                 .is_some_and(|entry| entry.status.takes_routed())
         })
         .collect();
+    let usable = punctual(usable, &rule.choice, directory);
     let chosen = match &rule.choice {
         Choice::All | Choice::Priority => usable.first(),
         Choice::Hash(header) => {
@@ -102,6 +103,27 @@ pub(super) fn choose(
         ),
         None => none_is_up(),
     }
+}
+
+/// Those whose events come in time, if there are any: what is late is not known as it is. But a value of `hash` stays with its node
+/// through a moment of that.
+fn punctual<'a>(
+    usable: SmallVec<[&'a RuleTarget; 4]>,
+    choice: &Choice,
+    directory: &Directory,
+) -> SmallVec<[&'a RuleTarget; 4]> {
+    let is_late = |target: &RuleTarget| {
+        let entry = directory.entry(target.node);
+        entry.is_some_and(|entry| entry.status.lagging)
+    };
+    let stays = matches!(choice, Choice::Hash(_) | Choice::All);
+    if stays || usable.iter().all(|target| is_late(target)) {
+        return usable;
+    }
+    usable
+        .into_iter()
+        .filter(|target| !is_late(target))
+        .collect()
 }
 
 fn none_is_up() -> Route {

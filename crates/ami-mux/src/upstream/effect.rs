@@ -59,6 +59,13 @@ pub enum NodeNote {
     },
     /// The operator wants something else of it.
     Service(Service),
+    /// Its events come late.
+    Lagging {
+        /// What a Ping took, or has taken without an answer.
+        took: Duration,
+    },
+    /// They come in time again.
+    Punctual,
     /// A lane other than the event lane was lost.
     LaneLost {
         /// Why.

@@ -76,7 +76,9 @@ impl<R: Clone> Node<R> {
             since_reload: seconds("LastReload"),
         });
         self.status.state = NodeState::Up;
-        self.status.reason = "fully booted".into();
+        if !self.status.lagging {
+            self.status.reason = "fully booted".into();
+        }
         self.publish_status();
         if own {
             self.effects

@@ -1,4 +1,5 @@
-//! Pings on lanes that are silent and have nothing outstanding.
+//! Pings on lanes that are silent and have nothing outstanding, and on the event lane however much is heard there: they tell how late
+//! events come.
 //!
 //! A lane at work is judged by its action's deadline instead. A Ping that is not answered in time means that the node
 //! accepts TCP and does nothing: on the event lane that is the loss of the node, with everything in flight there.
@@ -14,7 +15,11 @@ impl<R: Clone> Node<R> {
     /// Pings what is due.
     pub(super) fn ping_idle_lanes(&mut self, now: Instant) {
         let interval = self.settings.keepalive_interval;
-        let silent = |lane: &&Lane| lane.is_idle() && lane.last_heard + interval <= now;
+        let due_at = |lane: &Lane| match lane.role {
+            LaneRole::Event => lane.pinged + interval,
+            LaneRole::Action | LaneRole::Blocking => lane.last_heard + interval,
+        };
+        let silent = |lane: &&Lane| lane.is_idle() && due_at(lane) <= now;
         let due: Vec<LaneId> = self
             .lanes
             .values()
@@ -25,12 +30,16 @@ impl<R: Clone> Node<R> {
             if let Err(error) = self.send_internal(id, Internal::Ping, &[], now) {
                 self.lose_lane(id, &error.to_string(), now);
             }
+            if let Some(lane) = self.lanes.get_mut(&id) {
+                lane.pinged = now;
+            }
         }
+        self.notice_lag(now);
         let next = self
             .lanes
             .values()
             .filter(|lane| lane.is_idle())
-            .map(|lane| lane.last_heard + interval)
+            .map(due_at)
             .min();
         if let Some(at) = next {
             self.arm(at);

@@ -237,6 +237,7 @@ impl<R: Clone> Node<R> {
         self.action_attempt = 0;
         self.status.state = NodeState::Booting;
         self.status.reason = "logged in".into();
+        self.status.failures = 0;
         self.inquiry.begin(self.settings.objects.is_some());
         self.begin_survey(now);
         self.publish_status();

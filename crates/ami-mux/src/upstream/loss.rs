@@ -75,6 +75,7 @@ impl<R: Clone> Node<R> {
 
     /// The event lane is lost: the node is away for its viewers, and nothing new goes to it.
     fn node_down(&mut self, reason: &str, now: Instant) {
+        self.status.failures = self.event_attempt;
         self.say_down(reason);
         self.open_lane(LaneRole::Event, self.event_attempt, now);
     }
@@ -85,6 +86,7 @@ impl<R: Clone> Node<R> {
         self.status.state = NodeState::Down;
         self.status.reason = reason.into();
         self.status.booted = None;
+        self.status.lagging = false;
         self.publish_status();
         self.note(NodeNote::Down {
             reason: reason.to_owned(),

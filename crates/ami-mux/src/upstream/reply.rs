@@ -195,6 +195,9 @@ impl<R: Clone> Node<R> {
                 self.note(NodeNote::LateAnswer);
             }
             Owner::Clients(_) => self.answer(&pending, Some(frame), kind),
+            Owner::Internal(Internal::Ping) => {
+                self.ping_answered(pending.lane, pending.written, now);
+            }
             Owner::Internal(internal) => {
                 self.on_internal_answer(pending.lane, *internal, frame, now);
             }

@@ -41,6 +41,8 @@ pub struct NodeSettings {
     pub keepalive_interval: Duration,
     /// How long the answer to such a Ping may take.
     pub keepalive_deadline: Duration,
+    /// With an answer later than this the node's events come late.
+    pub keepalive_lag: Duration,
     /// Deadline of an action, from its submission to its writing and again from its writing to its answer.
     pub action_deadline: Duration,
     /// Actions of each kind that the node works on at once, at most.

@@ -17,6 +17,7 @@ impl<R: Clone> Node<R> {
             return;
         }
         self.wake_at = None;
+        self.notice_lag(now);
         self.expire_phases(now);
         self.expire_waiting(now);
         self.expire_pending(now);
@@ -130,7 +131,10 @@ impl<R: Clone> Node<R> {
             lane.filter(|lane| lane.role != LaneRole::Event && lane.written.iter().any(is_awaited))
         else {
             match question {
-                Internal::Ping => self.ping_failed(id, now),
+                Internal::Ping => match self.still_heard_until(id, now) {
+                    Some(until) => self.await_longer(key, until),
+                    None => self.ping_failed(id, now),
+                },
                 Internal::Challenge
                 | Internal::Login
                 | Internal::ListCommands
@@ -151,6 +155,13 @@ impl<R: Clone> Node<R> {
         }
         self.arm(again);
         self.questions_lost(id);
+    }
+
+    fn await_longer(&mut self, key: PendingKey, until: Instant) {
+        if let Some(pending) = self.pending.entry_mut(key) {
+            pending.deadline = until;
+        }
+        self.arm(until);
     }
 
     /// The owner is answered and its session free for other lanes; the slot stays for the late answer, and the lane takes no new work until then.

@@ -501,6 +501,7 @@ fn node_settings(index: u16, entry: &DirectoryEntry, lanes: usize) -> NodeSettin
         depth: 8,
         keepalive_interval: NEVER,
         keepalive_deadline: NEVER,
+        keepalive_lag: NEVER,
         own_security_events: false,
         action_deadline: NEVER,
         lane_idle: NEVER,

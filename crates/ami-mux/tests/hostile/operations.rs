@@ -127,6 +127,7 @@ impl Run {
             depth: 1 + usize::from(head[2] % 4),
             keepalive_interval: Duration::from_secs(10),
             keepalive_deadline: Duration::from_secs(5),
+            keepalive_lag: Duration::from_secs(2),
             action_deadline: Duration::from_secs(30),
             lane_idle: Duration::from_secs(30),
             at_once: AtOnce::UNLIMITED,

@@ -66,6 +66,7 @@ pub(crate) fn settings() -> NodeSettings {
         depth: 4,
         keepalive_interval: Duration::from_secs(10),
         keepalive_deadline: Duration::from_secs(5),
+        keepalive_lag: Duration::from_secs(2),
         action_deadline: DEADLINE,
         lane_idle: Duration::from_secs(30),
         at_once: AtOnce::UNLIMITED,

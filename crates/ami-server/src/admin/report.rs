@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use ami_mux::{DirectoryEntry, NodeFigures};
+use ami_mux::DirectoryEntry;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::cluster::NodeHandle;
 use crate::session_facts::SessionFacts;
 
 /// Every node, in the order of the configuration.
@@ -22,7 +23,7 @@ pub struct NodeReport {
     pub name: String,
     /// Configured tags.
     pub tags: Vec<String>,
-    /// The word for how it is: `connecting`, `booting`, `up`, `draining`, `maintenance` or `down`.
+    /// The word for how it is: `connecting`, `booting`, `up`, `lagging`, `draining`, `maintenance` or `down`.
     pub state: String,
     /// Whether amiplex is logged in there, whatever the service.
     pub connected: bool,
@@ -30,6 +31,10 @@ pub struct NodeReport {
     pub service: String,
     /// Why the connection is as it is, for people.
     pub reason: String,
+    /// Attempts in a row to log in that failed.
+    pub failures: u32,
+    /// When it is tried next, RFC 3339 in UTC; none while it is connected, or tried for the first time.
+    pub next_attempt: Option<String>,
     /// Since when `state` is so, RFC 3339 in UTC.
     pub since: String,
     /// The version in its greeting, when it was last seen.
@@ -96,15 +101,19 @@ pub struct Complaint {
 }
 
 impl NodeReport {
-    pub(super) fn of(entry: &DirectoryEntry, tags: &[String], figures: NodeFigures) -> Self {
+    pub(super) fn of(entry: &DirectoryEntry, node: &NodeHandle) -> Self {
         let status = &entry.status;
+        let figures = *node.figures.lock();
+        let waits = !status.is_up() && status.failures > 0;
         Self {
             name: entry.name.to_string(),
-            tags: tags.to_vec(),
+            tags: node.tags.to_vec(),
             state: status.condition().as_str().to_owned(),
             connected: status.is_up(),
             service: status.service.as_str().to_owned(),
             reason: status.reason.to_string(),
+            failures: status.failures,
+            next_attempt: waits.then(|| time(*node.next_attempt.lock())),
             since: time(entry.since),
             version: status.version.map(|version| version.to_string()),
             lanes: LaneCounts {

@@ -86,12 +86,7 @@ fn nodes(world: &World) -> NodeList {
     let directory = world.cluster.directory();
     let report = |node: NodeId| {
         let handle = world.cluster.node(node)?;
-        let figures = *handle.figures.lock();
-        Some(NodeReport::of(
-            directory.entry(node)?,
-            &handle.tags,
-            figures,
-        ))
+        Some(NodeReport::of(directory.entry(node)?, handle))
     };
     NodeList {
         nodes: directory.ids().filter_map(report).collect(),

@@ -293,6 +293,11 @@ impl NodeDriver {
         if attempt > 0 {
             self.journal.reconnecting(role, attempt, delay);
         }
+        if role == LaneRole::Event
+            && let Some(node) = self.world.cluster.node(self.id)
+        {
+            *node.next_attempt.lock() = self.world.wall_clock() + delay;
+        }
         let task = self.connecting.spawn(async move {
             if !delay.is_zero() {
                 sleep(delay).await;

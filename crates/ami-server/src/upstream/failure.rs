@@ -81,6 +81,7 @@ impl NodeDriver {
             status.state = NodeState::Down;
             status.reason = REASON.into();
             status.booted = None;
+            status.lagging = false;
             status.settled = true;
             self.set_status(&status);
             node.inspect(|node| node.hub.publish(&[Mail::NodeDown(self.id)]));

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use ami_mux::{ActionEnd, LaneRole, NodeFigures, NodeNote, NodeStatus};
-use ami_telemetry::{ActionOutcome, LaneKind, NodeMeters, OTHER_ACTION};
+use ami_mux::{ActionEnd, Condition, LaneRole, NodeFigures, NodeNote, NodeStatus};
+use ami_telemetry::{ActionOutcome, LaneKind, NodeMeters, NodeState, OTHER_ACTION};
 
 use super::connect::ConnectError;
 
@@ -45,6 +45,10 @@ impl Journal {
             NodeNote::Service(service) => {
                 tracing::info!(node, service = service.as_str(), "the operator has decided");
             }
+            NodeNote::Lagging { took } => {
+                tracing::warn!(node, ?took, "the node's events come late");
+            }
+            NodeNote::Punctual => tracing::info!(node, "the node's events come in time again"),
             NodeNote::LaneLost { reason } => tracing::warn!(node, reason, "action lane lost"),
             NodeNote::Shortcoming(text) => {
                 tracing::warn!(node, text, "upstream account is not enough");
@@ -78,6 +82,8 @@ impl Journal {
 
     pub(crate) fn status(&self, status: &NodeStatus) {
         self.meters.up(status.is_up());
+        self.meters.state(state(status.condition()));
+        self.meters.failures(status.failures);
     }
 
     /// True when they are other than before.
@@ -127,5 +133,17 @@ fn outcome(end: ActionEnd) -> ActionOutcome {
         ActionEnd::Refused => ActionOutcome::Error,
         ActionEnd::NotSent => ActionOutcome::NotSent,
         ActionEnd::Unknown => ActionOutcome::Unknown,
+    }
+}
+
+fn state(condition: Condition) -> NodeState {
+    match condition {
+        Condition::Connecting => NodeState::Connecting,
+        Condition::Booting => NodeState::Booting,
+        Condition::Up => NodeState::Up,
+        Condition::Lagging => NodeState::Lagging,
+        Condition::Draining => NodeState::Draining,
+        Condition::Maintenance => NodeState::Maintenance,
+        Condition::Down => NodeState::Down,
     }
 }

@@ -37,6 +37,51 @@ impl LaneKind {
     }
 }
 
+/// How a node is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum NodeState {
+    /// Not reached since the start.
+    Connecting,
+    /// Logged in and not booted.
+    Booting,
+    /// All is well.
+    Up,
+    /// Its events come late.
+    Lagging,
+    /// It gets no new calls.
+    Draining,
+    /// It gets no actions.
+    Maintenance,
+    /// It cannot be reached.
+    Down,
+}
+
+impl NodeState {
+    /// Every state.
+    pub const ALL: [Self; 7] = [
+        Self::Connecting,
+        Self::Booting,
+        Self::Up,
+        Self::Lagging,
+        Self::Draining,
+        Self::Maintenance,
+        Self::Down,
+    ];
+
+    /// The value of the `state` label.
+    pub const fn as_label(self) -> &'static str {
+        match self {
+            Self::Connecting => "connecting",
+            Self::Booting => "booting",
+            Self::Up => "up",
+            Self::Lagging => "lagging",
+            Self::Draining => "draining",
+            Self::Maintenance => "maintenance",
+            Self::Down => "down",
+        }
+    }
+}
+
 /// The metrics of one node.
 pub struct NodeMeters {
     node: String,
@@ -46,6 +91,8 @@ pub struct NodeMeters {
     upstream_actions_saved: Counter,
     events_received: Counter,
     up: Gauge,
+    states: HashMap<NodeState, Gauge>,
+    failures: Gauge,
     lanes: HashMap<LaneKind, Gauge>,
     pending: Gauge,
     reconnects: Counter,
@@ -67,6 +114,10 @@ impl NodeMeters {
                 names::LANES.gauge(&[("node", node), ("kind", kind.as_label())]),
             )
         };
+        let states = |state: NodeState| {
+            let labels = [("node", node), ("state", state.as_label())];
+            (state, names::NODE_STATE.gauge(&labels))
+        };
         let meters = Self {
             node: node.to_owned(),
             actions: HashMap::new(),
@@ -75,6 +126,8 @@ impl NodeMeters {
             upstream_actions_saved: names::UPSTREAM_ACTIONS_SAVED.counter(&labels),
             events_received: names::EVENTS_RECEIVED.counter(&labels),
             up: names::NODE_UP.gauge(&labels),
+            states: NodeState::ALL.into_iter().map(states).collect(),
+            failures: names::NODE_FAILURES.gauge(&labels),
             lanes: LaneKind::ALL.into_iter().map(lanes).collect(),
             pending: names::LANE_PENDING.gauge(&labels),
             reconnects: names::RECONNECTS.counter(&labels),
@@ -84,6 +137,8 @@ impl NodeMeters {
             bytes_out: bytes("out"),
         };
         meters.up.set(0.0);
+        meters.state(NodeState::Connecting);
+        meters.failures(0);
         meters.pending.set(0.0);
         for gauge in meters.lanes.values() {
             gauge.set(0.0);
@@ -132,6 +187,18 @@ impl NodeMeters {
     /// The node came up or went away.
     pub fn up(&self, is_up: bool) {
         self.up.set(if is_up { 1.0 } else { 0.0 });
+    }
+
+    /// How it is now.
+    pub fn state(&self, now: NodeState) {
+        for (state, gauge) in &self.states {
+            gauge.set(if *state == now { 1.0 } else { 0.0 });
+        }
+    }
+
+    /// How many attempts in a row to log in have failed.
+    pub fn failures(&self, count: u32) {
+        self.failures.set(f64::from(count));
     }
 
     /// How many lanes of this kind are logged in now.

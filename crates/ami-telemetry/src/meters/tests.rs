@@ -106,6 +106,8 @@ fn actions_of_a_node_are_split_by_action_and_outcome() {
         );
         meters.action_done(OTHER_ACTION, ActionOutcome::NotSent, None);
         meters.up(true);
+        meters.state(NodeState::Lagging);
+        meters.failures(3);
         meters.lanes(LaneKind::Action, 3);
         meters.pending(5);
         meters.connect_failed(ConnectStep::Tls);
@@ -124,6 +126,11 @@ fn actions_of_a_node_are_split_by_action_and_outcome() {
         "amiplex_action_seconds_bucket{node=\"pbx1\",le=\"0.0025\"} 1",
     );
     assert_line(&text, "amiplex_node_up{node=\"pbx1\"} 1");
+    for (state, value) in [("lagging", 1), ("connecting", 0), ("up", 0)] {
+        let line = format!("amiplex_node_state{{node=\"pbx1\",state=\"{state}\"}} {value}");
+        assert_line(&text, &line);
+    }
+    assert_line(&text, "amiplex_node_failures{node=\"pbx1\"} 3");
     assert_line(&text, "amiplex_lanes{node=\"pbx1\",kind=\"action\"} 3");
     assert_line(&text, "amiplex_lanes{node=\"pbx1\",kind=\"event\"} 0");
     assert_line(&text, "amiplex_lane_pending{node=\"pbx1\"} 5");

@@ -69,3 +69,37 @@ fn a_default_node_that_drains_takes_everything_but_new_calls() {
         Route::Node(NodeId(2))
     );
 }
+
+/// How many calls it has is known late: others go first. A hashed value stays.
+#[test]
+fn a_node_whose_events_come_late_is_the_last_to_be_chosen() {
+    let mut directory = directory();
+    let late = |directory: &mut Directory, node| {
+        directory
+            .entry_mut(NodeId(node))
+            .expect("a node")
+            .status
+            .lagging = true;
+    };
+    late(&mut directory, 0);
+    let of = |choice: Choice, directory: &Directory| {
+        let rules = [rule(choice, &[(0, 1), (1, 1)])];
+        let mut ask = Ask::of(directory);
+        ask.rules = &rules;
+        shares(&ask, 40, |turn| format!("{ORIGINATE}|Account: a{turn}"))
+    };
+    for choice in [
+        Choice::Priority,
+        Choice::Weighted(Turns::default()),
+        Choice::LeastCalls(Turns::default()),
+    ] {
+        assert_eq!(of(choice, &directory), [0, 40, 0]);
+    }
+    assert!(of(Choice::Hash("Account".to_owned()), &directory)[0] > 0);
+    late(&mut directory, 1);
+    assert_eq!(
+        of(Choice::Priority, &directory),
+        [40, 0, 0],
+        "better than none"
+    );
+}
