@@ -8,6 +8,8 @@
     reason = "a test fails loudly"
 )]
 
+#[path = "node/by_node.rs"]
+mod by_node;
 #[path = "node/ending.rs"]
 mod ending;
 #[path = "node/irregular.rs"]
