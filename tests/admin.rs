@@ -8,6 +8,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::UnixStream;
 
 use crate::node_loss::told;
+use crate::support::watch::{direct, ends_mark, mark, token};
 use crate::support::{Amiplex, Setup, at_address, header, run_amiplex, simulated, simulation};
 
 const ORIGINATE: [&str; 3] = [
@@ -414,7 +415,7 @@ async fn a_node_that_takes_connections_and_says_nothing_is_down_with_its_next_at
     amiplex.wait_for_log("node is down", 1).await;
     let status = does(&amiplex, &["status"]).await;
     assert_eq!(row(&status, "pbx1")[1], "down", "{status}");
-    let reason = "no login within its deadline (1 failures in a row, next attempt at 2";
+    let reason = "no login within its deadline (failures in a row: 1, next attempt at 2";
     assert!(status.contains(reason), "{status}");
     let mut stream = tokio::net::TcpStream::connect(listen).await.expect("open");
     let request = b"GET /metrics HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
@@ -428,4 +429,32 @@ async fn a_node_that_takes_connections_and_says_nothing_is_down_with_its_next_at
     ] {
         assert!(text.contains(line), "{line} in {text}");
     }
+}
+
+/// Asterisk itself: it hears nothing of clients, and they hear it.
+#[tokio::test]
+async fn a_real_node_in_maintenance_is_left_alone_and_heard() {
+    let setup = Setup::over_asterisk().more("[admin]\nsocket = \"a.sock\"\n");
+    let amiplex = setup.start().await;
+    amiplex.wait_for_log("what the node has is known", 2).await;
+    let mut client = amiplex.login("all", "admin", "adminpw").await;
+    does(&amiplex, &["maintenance", "pbx1"]).await;
+    let named = ["Action: CoreStatus", "Node: pbx1"];
+    let refused = client.action(&named).await.expect("answered");
+    assert_eq!(
+        told(&refused).0,
+        "Node pbx1 is in maintenance, action not sent"
+    );
+    let list = client.list(&["Action: CoreShowChannels"]).await;
+    let list = list.expect("a list");
+    let end = list.last().expect("its end");
+    assert_eq!(header(end, "NodesFailed"), "pbx1 (maintenance)");
+    let mut actor = direct("pbx1", "admin", "adminpw").await;
+    let word = token("maintenance");
+    mark(&mut actor, &word).await;
+    let heard = client.next_where("the mark", |frame| ends_mark(frame, &word));
+    let heard = heard.await.expect("it comes");
+    assert_eq!(header(&heard, "Node"), "pbx1");
+    does(&amiplex, &["resume", "pbx1"]).await;
+    succeeds(&mut client, &named).await;
 }

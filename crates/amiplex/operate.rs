@@ -141,7 +141,7 @@ fn node_row(node: NodeReport) -> Vec<String> {
         known(Some(node.tags.join(",")).filter(|tags| !tags.is_empty())),
         match node.next_attempt {
             Some(next) => format!(
-                "{} ({} failures in a row, next attempt at {next})",
+                "{} (failures in a row: {}, next attempt at {next})",
                 node.reason, node.failures
             ),
             None => node.reason,
