@@ -38,6 +38,7 @@ mod hashed_secret;
 mod isolation;
 mod likeness;
 mod login;
+mod narrow_events;
 mod no_node;
 mod node_loss;
 mod order;

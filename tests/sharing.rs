@@ -1,75 +1,15 @@
 //! A hundred clients ask the same: a node is asked a few times, and every client has the whole answer under its own id.
 
 use std::collections::BTreeSet;
-use std::net::SocketAddr;
-use std::sync::Arc;
 
 use ami_proto::Frame;
 use ami_sim::{Faults, SimClient, SimNode};
-use parking_lot::Mutex;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
+use crate::support::relay::relay;
 use crate::support::{Amiplex, Setup, asterisk, at_address, header, simulated, simulation};
 
 const CLIENTS: usize = 100;
-
-/// What amiplex has said to the node, as a relay between them hears it.
-#[derive(Clone, Default)]
-struct Heard(Arc<Mutex<Vec<Vec<u8>>>>);
-
-impl Heard {
-    /// How often an action of that name came.
-    fn count(&self, action: &str) -> usize {
-        let line = format!("Action: {action}\r\n");
-        let said = self.0.lock();
-        let times = |said: &Vec<u8>| {
-            let said = said.windows(line.len());
-            said.filter(|part| *part == line.as_bytes()).count()
-        };
-        said.iter().map(times).sum()
-    }
-}
-
-/// A relay to the node at `address`.
-#[expect(clippy::disallowed_methods, reason = "ends with the test's runtime")]
-async fn relay(address: SocketAddr) -> (SocketAddr, Heard) {
-    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-    let here = listener.local_addr().expect("an address");
-    let heard = Heard::default();
-    let all = heard.clone();
-    tokio::spawn(async move {
-        while let Ok((lane, _)) = listener.accept().await {
-            let node = TcpStream::connect(address).await.expect("the node listens");
-            tokio::spawn(pass(lane, node, all.clone()));
-        }
-    });
-    (here, heard)
-}
-
-async fn pass(lane: TcpStream, node: TcpStream, heard: Heard) {
-    let at = {
-        let mut said = heard.0.lock();
-        said.push(Vec::new());
-        said.len() - 1
-    };
-    let (mut from_amiplex, mut to_amiplex) = lane.into_split();
-    let (mut from_node, mut to_node) = node.into_split();
-    let upward = async {
-        let mut buffer = vec![0; 64 * 1024];
-        while let Ok(count @ 1..) = from_amiplex.read(&mut buffer).await {
-            heard.0.lock()[at].extend_from_slice(&buffer[..count]);
-            if to_node.write_all(&buffer[..count]).await.is_err() {
-                break;
-            }
-        }
-    };
-    tokio::select! {
-        () = upward => {}
-        _ = tokio::io::copy(&mut from_node, &mut to_amiplex) => {}
-    }
-}
 
 /// Clients of `pbx1` that read no events.
 async fn pollers(amiplex: &Amiplex, count: usize) -> Vec<SimClient> {
@@ -140,15 +80,8 @@ async fn all_poll(
     (clients, lists.into_iter().flatten().collect())
 }
 
-async fn a_hundred_poll(name: &str) {
-    const ROUNDS: usize = 3;
-    let (address, heard) = relay(asterisk(name).address).await;
-    let amiplex = Setup::new(vec![at_address("pbx1", address)])
-        .more("[coalesce]\nwindow = \"20ms\"\n")
-        .start()
-        .await;
-    amiplex.has_learned("pbx1").await;
-    let mut caller = amiplex.login("pbx1", "admin", "adminpw").await;
+/// Three calls that last; the ids of their first channels.
+async fn place_calls(caller: &mut SimClient) -> BTreeSet<String> {
     let mut ids = BTreeSet::new();
     for number in 0..3 {
         let id = format!("poll{}n{number}", std::process::id());
@@ -165,7 +98,23 @@ async fn a_hundred_poll(name: &str) {
         assert_eq!(answer.response(), Some(&b"Success"[..]), "{answer:?}");
         ids.insert(id);
     }
-    let before = [heard.count("CoreShowChannels"), heard.count("QueueStatus")];
+    ids
+}
+
+async fn a_hundred_poll(name: &str) {
+    const ROUNDS: usize = 3;
+    let (address, heard) = relay(asterisk(name).address).await;
+    let amiplex = Setup::new(vec![at_address("pbx1", address)])
+        .more("[coalesce]\nwindow = \"20ms\"\n")
+        .start()
+        .await;
+    amiplex.has_learned("pbx1").await;
+    let mut caller = amiplex.login("pbx1", "admin", "adminpw").await;
+    let ids = place_calls(&mut caller).await;
+    let before = [
+        heard.actions("CoreShowChannels"),
+        heard.actions("QueueStatus"),
+    ];
 
     let clients = pollers(&amiplex, CLIENTS).await;
     let (clients, channels) = all_poll(clients, "CoreShowChannels", ROUNDS).await;
@@ -189,7 +138,10 @@ async fn a_hundred_poll(name: &str) {
     );
     assert!(queues.iter().all(|list| content(list, "Queue") == expected));
     assert_eq!([channels.len(), queues.len()], [CLIENTS * ROUNDS; 2]);
-    let after = [heard.count("CoreShowChannels"), heard.count("QueueStatus")];
+    let after = [
+        heard.actions("CoreShowChannels"),
+        heard.actions("QueueStatus"),
+    ];
     println!(
         "{CLIENTS} clients asked {ROUNDS} times: {before:?} before, {after:?} after at the node"
     );

@@ -1,5 +1,6 @@
 //! Starting amiplex in front of nodes, and finding the real Asterisks.
 
+pub(crate) mod relay;
 pub(crate) mod watch;
 
 use std::collections::BTreeMap;

@@ -151,6 +151,8 @@ pub(crate) struct Node {
     pub(crate) weight: Option<Count>,
     pub(crate) tls: Option<NodeTls>,
     pub(crate) lanes: Lanes,
+    #[serde(with = "humantime_serde")]
+    pub(crate) narrow_events: Option<Duration>,
     pub(crate) at_once: AtOnce,
     pub(crate) keepalive: Keepalive,
     pub(crate) backoff: Backoff,

@@ -18,6 +18,8 @@ mod irregular;
 mod lag;
 #[path = "node/lanes.rs"]
 mod lanes;
+#[path = "node/narrowing.rs"]
+mod narrowing;
 #[path = "node/overdue.rs"]
 mod overdue;
 #[path = "node/queue_refresh.rs"]

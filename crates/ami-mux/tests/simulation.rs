@@ -249,7 +249,7 @@ impl Simulation {
                         .status = status;
                     self.world.directory = Arc::new(directory);
                 }
-                NodeEffect::Note(_) => {}
+                NodeEffect::Note(_) | NodeEffect::Heard(_) => {}
             }
         }
     }
@@ -466,6 +466,7 @@ fn settings(index: usize) -> NodeSettings {
         keepalive_lag: Duration::from_millis(300),
         action_deadline: DEADLINE,
         lane_idle: Duration::from_millis(500),
+        narrow_after: None,
         at_once: AtOnce::UNLIMITED,
         coalesce: Coalesce {
             window: Duration::from_millis(20) * u32::from(index == 1),

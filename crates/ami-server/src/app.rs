@@ -174,7 +174,9 @@ impl App {
             let id = NodeId(u16::try_from(index).map_err(|_| StartError::TooManyNodes)?);
             let name: Arc<str> = node.name.as_str().into();
             let (commands, receiver) = mpsc::channel(NODE_QUEUE);
-            handles.push(NodeHandle::new(commands, node.tags.clone().into()));
+            let mut handle = NodeHandle::new(commands, node.tags.clone().into());
+            handle.narrows = node.narrow_events.is_some();
+            handles.push(handle);
             let entry = DirectoryEntry {
                 tags: node.tags.iter().map(|tag| tag.as_str().into()).collect(),
                 config_dir: node.config_dir.as_str().into(),
@@ -457,6 +459,7 @@ fn node_settings(
         keepalive_deadline: node.keepalive.deadline,
         keepalive_lag: node.keepalive.lag,
         action_deadline: config.limits.action_deadline,
+        narrow_after: node.narrow_events,
         at_once: AtOnce {
             read: node.at_once.read,
             write: node.at_once.write,

@@ -21,6 +21,8 @@ pub(crate) enum NodeCommand {
     Replay(Arc<Inbox>),
     /// The session left.
     SessionGone(SessionId),
+    /// The session wants other classes of events, as its inbox says. The sender is dropped when the node has been told.
+    Interest(oneshot::Sender<()>),
     /// The operator wants this of the node. The sender is dropped when the directory says so.
     Service(Service, oneshot::Sender<()>),
     /// A bug, for tests.
@@ -35,6 +37,8 @@ pub(crate) struct NodeHandle {
     pub(crate) commands: mpsc::Sender<NodeCommand>,
     /// Who sees it.
     pub(crate) hub: Arc<EventHub>,
+    /// Whether classes that nobody wants are left out of its event lane.
+    pub(crate) narrows: bool,
     /// Configured tags.
     pub(crate) tags: Arc<[String]>,
     /// Its task's latest figures, for the operator.
@@ -49,6 +53,7 @@ impl NodeHandle {
         Self {
             commands,
             hub: Arc::new(EventHub::default()),
+            narrows: false,
             tags,
             figures: Mutex::default(),
             next_attempt: Mutex::default(),

@@ -1,6 +1,7 @@
 //! One task per client connection: it owns the session's machine and the socket.
 
 pub(crate) mod driver;
+mod hearing;
 mod journal;
 pub(crate) mod outbound;
 mod presence;

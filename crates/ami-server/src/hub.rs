@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use ami_mux::{Mail, SessionId};
+use ami_proto::ClassSet;
 use parking_lot::RwLock;
 
 use crate::inbox::Inbox;
@@ -28,6 +29,13 @@ impl EventHub {
         if let Some(at) = subscribers.iter().position(|(id, _)| *id == session) {
             subscribers.swap_remove(at);
         }
+    }
+
+    /// The classes that its subscribers want together.
+    pub(crate) fn wanted(&self) -> ClassSet {
+        let subscribers = self.subscribers.read();
+        let wanted = subscribers.iter().map(|(_, inbox)| inbox.wanted());
+        wanted.fold(ClassSet::NONE, ClassSet::union)
     }
 
     /// Posts to every subscriber, in order.

@@ -124,6 +124,11 @@ impl Inbox {
         self.queue.lock().budget
     }
 
+    /// Classes of events that the session wants of some node.
+    pub(crate) fn wanted(&self) -> ClassSet {
+        ClassSet::from_bits(self.interest.load(Ordering::Acquire))
+    }
+
     /// The classes of events that are worth posting. The session tests again when it writes.
     pub(crate) fn set_interest(&self, interest: impl Into<Interest>) {
         let interest = interest.into();

@@ -30,6 +30,8 @@ pub struct Node {
     pub tls: Option<NodeTls>,
     /// Upstream sessions.
     pub lanes: Lanes,
+    /// After how long classes of events that no session wants are left out; more than 0, `None`: never.
+    pub narrow_events: Option<Duration>,
     /// Actions that it works on at once.
     pub at_once: AtOnce,
     /// How a silent node is noticed.

@@ -62,6 +62,9 @@ fn node(raw: raw::Node, at: &KeyPath, check: &mut Check<'_>) -> Option<Node> {
     let tls = raw.tls.map(|raw| tls(raw, &at.key("tls"), check));
     let lanes = lanes(&raw.lanes, &at.key("lanes"), check);
     let at_once = at_once(&raw.at_once, &at.key("at_once"), check);
+    let narrow_events = raw
+        .narrow_events
+        .map(|time| check.duration(&at.key("narrow_events"), Some(time), time));
     let keepalive = keepalive(&raw.keepalive, &at.key("keepalive"), check);
     let backoff = backoff(&raw.backoff, &at.key("backoff"), check);
     let config_dir = directory(
@@ -87,6 +90,7 @@ fn node(raw: raw::Node, at: &KeyPath, check: &mut Check<'_>) -> Option<Node> {
         weight,
         tls,
         lanes,
+        narrow_events,
         at_once,
         keepalive,
         backoff,

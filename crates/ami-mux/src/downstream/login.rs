@@ -262,13 +262,14 @@ impl Session {
             principal,
         };
         self.challenge = None;
-        self.write(success(id.as_ref(), "Authentication accepted"));
         let (nodes, interest) = (login.view.nodes().to_vec(), login.interest.clone());
         self.phase = Phase::Open(Box::new(login));
         self.effects.push_back(SessionEffect::LoggedIn {
             nodes: nodes.clone(),
             interest,
         });
+        // Behind the other, so that the client hears it when its nodes have heard what it wants.
+        self.write(success(id.as_ref(), "Authentication accepted"));
         for node in nodes {
             self.tell_booted(node, surroundings, now);
         }

@@ -38,6 +38,8 @@ pub enum NodeEffect<R> {
     Deliver(R, Mail),
     /// Give this to every session that sees the node.
     Broadcast(Mail),
+    /// The node has been told what the holder of this ticket waited for.
+    Heard(u64),
     /// The node's status changed.
     Status(NodeStatus),
     /// Something worth a log line or a count.

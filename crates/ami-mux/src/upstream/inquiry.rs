@@ -88,6 +88,7 @@ impl Internal {
             Self::Challenge => "Challenge",
             Self::Login => "Login",
             Self::Ping => "Ping",
+            Self::EventMask => "Events",
             Self::ListCommands => "ListCommands",
             Self::AccountLimits => "GetConfig",
             Self::Identity => "Command",
@@ -131,6 +132,7 @@ impl<R: Clone> Node<R> {
             Internal::Challenge
             | Internal::Login
             | Internal::Ping
+            | Internal::EventMask
             | Internal::ListCommands
             | Internal::Queues
             | Internal::Survey(_) => &[],
@@ -146,6 +148,7 @@ impl<R: Clone> Node<R> {
             Internal::Challenge
             | Internal::Login
             | Internal::Ping
+            | Internal::EventMask
             | Internal::ListCommands
             | Internal::Queues
             | Internal::Survey(_) => {

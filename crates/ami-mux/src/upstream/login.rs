@@ -157,7 +157,7 @@ impl<R: Clone> Node<R> {
     fn internal_deadline(&self, internal: Internal) -> std::time::Duration {
         match internal {
             Internal::Challenge | Internal::Login => super::NodeSettings::LOGIN_DEADLINE,
-            Internal::Ping => self.settings.keepalive_deadline,
+            Internal::Ping | Internal::EventMask => self.settings.keepalive_deadline,
             Internal::ListCommands
             | Internal::AccountLimits
             | Internal::Identity
@@ -220,7 +220,10 @@ impl<R: Clone> Node<R> {
     fn lane_ready(&mut self, id: LaneId, now: Instant) {
         let role = self.lanes.get(&id).map(|lane| lane.role);
         match role {
-            Some(LaneRole::Event) => self.node_up(now),
+            Some(LaneRole::Event) => {
+                self.node_up(now);
+                self.begin_masks(now);
+            }
             Some(LaneRole::Action | LaneRole::Blocking) => {
                 self.action_attempt = 0;
                 self.survey(now);

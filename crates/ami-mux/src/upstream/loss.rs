@@ -82,6 +82,7 @@ impl<R: Clone> Node<R> {
 
     pub(super) fn say_down(&mut self, reason: &str) {
         let was_up = self.status.is_up();
+        self.forget_masks();
         self.end_survey();
         self.status.state = NodeState::Down;
         self.status.reason = reason.into();

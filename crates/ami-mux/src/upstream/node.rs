@@ -15,6 +15,7 @@ use super::async_ids::AsyncIds;
 use super::effect::{ActionEnd, NodeEffect, NodeFigures, NodeNote};
 use super::inquiry::Inquiry;
 use super::lane::{Lane, LaneLoss, LaneRole, Phase};
+use super::narrowing::Narrowing;
 use super::pending::{Owner, Pending, PendingTable, Turns};
 use super::queue::{FairQueue, Share, Unbound};
 use super::queue_refresh::QueueRefresh;
@@ -41,6 +42,7 @@ pub struct Node<R> {
     pub(super) inquiry: Inquiry,
     pub(super) survey: Survey,
     pub(super) queue_refresh: QueueRefresh,
+    pub(super) narrowing: Narrowing,
     pub(super) event_attempt: u32,
     pub(super) action_attempt: u32,
     /// The lane that takes no quick actions until a slow one has had it.
@@ -81,6 +83,7 @@ impl<R: Clone> Node<R> {
             inquiry: Inquiry::default(),
             survey: Survey::default(),
             queue_refresh: QueueRefresh::default(),
+            narrowing: Narrowing::default(),
             event_attempt: attempt,
             action_attempt: 0,
             reserved: None,

@@ -85,6 +85,8 @@ pub(super) enum Internal {
     Login,
     /// Keepalive.
     Ping,
+    /// Says which events the event lane gets.
+    EventMask,
     /// Learns the node's actions.
     ListCommands,
     /// Learns what the upstream account may do.

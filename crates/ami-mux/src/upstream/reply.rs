@@ -248,6 +248,7 @@ impl<R: Clone> Node<R> {
                 self.on_login_answer(lane, internal, frame, now);
             }
             Internal::Ping => {}
+            Internal::EventMask => self.on_event_mask(lane, frame, now),
             Internal::ListCommands => self.on_commands_listed(frame, now),
             Internal::AccountLimits => self.on_account_limits(frame, now),
             Internal::Identity => self.on_identity(frame, now),

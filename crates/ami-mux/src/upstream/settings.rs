@@ -45,6 +45,8 @@ pub struct NodeSettings {
     pub keepalive_lag: Duration,
     /// Deadline of an action, from its submission to its writing and again from its writing to its answer.
     pub action_deadline: Duration,
+    /// Classes of events that no session wants are left out of the event lane once nobody has wanted them for so long; `None`: never.
+    pub narrow_after: Option<Duration>,
     /// Actions of each kind that the node works on at once, at most.
     pub at_once: AtOnce,
     /// How questions of several clients are put together.

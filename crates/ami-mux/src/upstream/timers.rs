@@ -30,6 +30,7 @@ impl<R: Clone> Node<R> {
         self.survey(now);
         self.ask_what_is_due(now);
         self.ping_idle_lanes(now);
+        self.narrow(now);
         self.arm(now + self.settings.keepalive_interval);
         if let Some(at) = self.async_ids.next_expiry() {
             self.arm(at);
@@ -139,6 +140,7 @@ impl<R: Clone> Node<R> {
                 | Internal::Login
                 | Internal::ListCommands
                 | Internal::AccountLimits
+                | Internal::EventMask
                 | Internal::Identity
                 | Internal::Queues
                 | Internal::Survey(_) => {

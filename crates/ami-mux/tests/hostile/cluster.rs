@@ -412,7 +412,7 @@ impl Cluster {
                 directory.entry_mut(id).expect("a node").status = status;
                 self.world.directory = Arc::new(directory);
             }
-            NodeEffect::Note(_) => {}
+            NodeEffect::Note(_) | NodeEffect::Heard(_) => {}
         }
     }
 
@@ -505,6 +505,7 @@ fn node_settings(index: u16, entry: &DirectoryEntry, lanes: usize) -> NodeSettin
         own_security_events: false,
         action_deadline: NEVER,
         lane_idle: NEVER,
+        narrow_after: None,
         at_once: AtOnce::UNLIMITED,
         coalesce: Coalesce::default(),
     }

@@ -130,6 +130,7 @@ impl Run {
             keepalive_lag: Duration::from_secs(2),
             action_deadline: Duration::from_secs(30),
             lane_idle: Duration::from_secs(30),
+            narrow_after: None,
             at_once: AtOnce::UNLIMITED,
             coalesce: Coalesce::default(),
             own_security_events: false,
@@ -470,7 +471,10 @@ impl Run {
                 }
                 NodeEffect::Deliver(number, mail) => self.on_mail(number, &mail),
                 NodeEffect::Broadcast(Mail::Event(event)) => self.on_event(event.plain()),
-                NodeEffect::Broadcast(_) | NodeEffect::Status(_) | NodeEffect::Note(_) => {}
+                NodeEffect::Broadcast(_)
+                | NodeEffect::Status(_)
+                | NodeEffect::Note(_)
+                | NodeEffect::Heard(_) => {}
             }
         }
     }

@@ -37,6 +37,7 @@ pub(crate) struct Rig {
     pub(crate) mail: Vec<(u64, Mail)>,
     pub(crate) broadcast: Vec<Mail>,
     pub(crate) notes: Vec<NodeNote>,
+    pub(crate) heard: Vec<u64>,
     pub(crate) status: NodeStatus,
     /// Pings are answered at once.
     pub(crate) answers_pings: bool,
@@ -69,6 +70,7 @@ pub(crate) fn settings() -> NodeSettings {
         keepalive_lag: Duration::from_secs(2),
         action_deadline: DEADLINE,
         lane_idle: Duration::from_secs(30),
+        narrow_after: None,
         at_once: AtOnce::UNLIMITED,
         coalesce: Coalesce::default(),
     }
@@ -124,6 +126,7 @@ impl Rig {
             mail: Vec::new(),
             broadcast: Vec::new(),
             notes: Vec::new(),
+            heard: Vec::new(),
             status: NodeStatus::initial(),
             answers_pings: true,
             answers_questions: true,
@@ -182,6 +185,7 @@ impl Rig {
             NodeEffect::Deliver(to, mail) => self.mail.push((to, mail)),
             NodeEffect::Broadcast(mail) => self.broadcast.push(mail),
             NodeEffect::Status(status) => self.status = status,
+            NodeEffect::Heard(ticket) => self.heard.push(ticket),
             NodeEffect::Note(note) => self.notes.push(note),
         }
     }

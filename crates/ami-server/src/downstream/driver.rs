@@ -22,6 +22,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use turn::Signals;
 
+use super::hearing::{self, Hearing};
 use super::journal::{Journal, close_reason};
 use super::outbound::Outbound;
 use super::presence::Presence;
@@ -88,6 +89,8 @@ struct Driver {
     place: Option<Place>,
     /// A secret that is being checked.
     check: Option<Outcome>,
+    /// What follows is said when the nodes have heard what the session wants.
+    hearing: Option<Hearing>,
     event_age: Duration,
     flush: Duration,
     /// Events wait until then: others have left a moment ago.
@@ -161,6 +164,7 @@ impl Driver {
             replays: Vec::new(),
             place: None,
             check: None,
+            hearing: None,
             event_age: outbound.event_age,
             flush: outbound.flush,
             held_until: None,
@@ -198,7 +202,9 @@ impl Driver {
 
     fn carry_out(&mut self) {
         let now = Instant::now();
-        while let Some(effect) = self.session.poll_effect() {
+        while self.hearing.is_none()
+            && let Some(effect) = self.session.poll_effect()
+        {
             match effect {
                 SessionEffect::Write { bytes, events } => self.outbound.push(bytes, events, now),
                 SessionEffect::Submit(node, submission) => self.submit(node, submission),
@@ -211,8 +217,12 @@ impl Driver {
                     self.inbox.set_interest(interest.clone());
                     self.logged_in(nodes);
                     self.set_interest(&interest);
+                    self.hearing = hearing::tell(&self.world, self.presence.nodes());
                 }
-                SessionEffect::Interest(interest) => self.set_interest(&interest),
+                SessionEffect::Interest(interest) => {
+                    self.set_interest(&interest);
+                    self.hearing = hearing::tell(&self.world, self.presence.nodes());
+                }
                 SessionEffect::Security(report) => {
                     let stamped = self.world.accounts.load().general().timestamp_events;
                     let security = &self.world.security;

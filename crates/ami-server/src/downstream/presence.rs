@@ -75,6 +75,11 @@ impl Presence {
         self.nodes = nodes;
     }
 
+    /// The nodes that the session hears.
+    pub(super) fn nodes(&self) -> &[NodeId] {
+        &self.nodes
+    }
+
     /// How many of its actions are not answered.
     pub(super) fn inflight(&self, inflight: usize) {
         self.facts.set_inflight(inflight);

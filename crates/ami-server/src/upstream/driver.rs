@@ -19,7 +19,7 @@ use ami_telemetry::NodeMeters;
 use bytes::{Bytes, BytesMut};
 use smallvec::SmallVec;
 use tokio::io::{AsyncReadExt, AsyncWrite};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio::task::{self, JoinSet};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
@@ -79,6 +79,8 @@ pub(super) struct NodeDriver {
     pub(super) taken: VecDeque<NodeCommand>,
     /// Mail for every session that sees the node, of one turn, not posted yet.
     broadcast: Vec<Mail>,
+    /// Sessions that wait until the node has been told what they want. One that has gone leaves its sender behind until then.
+    hearing: HashMap<u64, oneshot::Sender<()>>,
     address: Arc<NodeAddress>,
     backoff: Backoff,
     pub(super) world: Arc<World>,
@@ -105,6 +107,7 @@ pub(crate) async fn run(task: NodeTask, world: Arc<World>, supervisor: Superviso
         connecting_lanes: HashMap::new(),
         taken: VecDeque::with_capacity(COMMANDS_PER_TURN),
         broadcast: Vec::new(),
+        hearing: HashMap::new(),
         address: Arc::new(address),
         backoff,
         world,
@@ -132,6 +135,8 @@ impl NodeDriver {
     async fn drive(&mut self, commands: &mut mpsc::Receiver<NodeCommand>, supervisor: &Supervisor) {
         let mut taken = Vec::with_capacity(COMMANDS_PER_TURN);
         let mut abandoned = false;
+        self.hearing.clear();
+        self.tell_what_is_wanted();
         loop {
             self.obey();
             self.carry_out();
@@ -182,7 +187,15 @@ impl NodeDriver {
             match command {
                 NodeCommand::Submit(submission) => self.machine.submit(*submission, now),
                 NodeCommand::Replay(inbox) => self.machine.replay(&inbox),
-                NodeCommand::SessionGone(session) => self.machine.session_gone(session),
+                NodeCommand::SessionGone(session) => {
+                    self.machine.session_gone(session);
+                    self.tell_what_is_wanted();
+                }
+                NodeCommand::Interest(done) => {
+                    if let Some(ticket) = self.tell_what_is_wanted() {
+                        self.hearing.insert(ticket, done);
+                    }
+                }
                 NodeCommand::Service(service, done) => {
                     self.machine.set_service(service);
                     self.carry_out();
@@ -192,6 +205,17 @@ impl NodeDriver {
                 NodeCommand::Panic => std::panic::resume_unwind(Box::new("as the test asked")),
             }
         }
+    }
+
+    /// Gives what the machine gives for those who have to wait.
+    fn tell_what_is_wanted(&mut self) -> Option<u64> {
+        let node = self
+            .world
+            .cluster
+            .node(self.id)
+            .filter(|node| node.narrows)?;
+        let now = Instant::now().into_std();
+        self.machine.set_wanted(node.hub.wanted(), now)
     }
 
     fn connected(
@@ -249,6 +273,7 @@ impl NodeDriver {
                 }
                 NodeEffect::Deliver(inbox, mail) => inbox.post(&[mail]),
                 NodeEffect::Broadcast(mail) => self.broadcast.push(mail),
+                NodeEffect::Heard(ticket) => drop(self.hearing.remove(&ticket)),
                 NodeEffect::Status(status) => {
                     self.journal.status(&status);
                     self.set_status(&status);

@@ -70,7 +70,8 @@ impl NodeDriver {
                     status.service = service;
                     asked.push(done);
                 }
-                NodeCommand::Replay(_) | NodeCommand::SessionGone(_) => {}
+                NodeCommand::Replay(_) | NodeCommand::SessionGone(_) | NodeCommand::Interest(_) => {
+                }
                 #[cfg(test)]
                 NodeCommand::Panic => {}
             }

@@ -58,6 +58,7 @@ impl Driver {
             self.drain_at = Some(Instant::now() + LAST_LOOK);
             again = true;
         }
+        again |= self.poll_hearing(cx);
         again |= self.poll_mail(cx);
         self.carry_out();
         if self.closing.is_some() {
@@ -71,7 +72,7 @@ impl Driver {
     }
 
     fn poll_mail(&mut self, cx: &Context<'_>) -> bool {
-        if self.mail.is_empty() && !self.outbound.is_full() {
+        if self.hearing.is_none() && self.mail.is_empty() && !self.outbound.is_full() {
             let until = if self.held_until.is_some() {
                 Until::MoreThanEvents
             } else {
@@ -86,8 +87,8 @@ impl Driver {
             self.closing = Some(reason);
             return true;
         }
-        // Once there is room, `poll_write` asks for another turn.
-        if self.outbound.is_full() {
+        // Once there is room, `poll_write` asks for another turn, and `poll_hearing` when the nodes have heard.
+        if self.hearing.is_some() || self.outbound.is_full() {
             return false;
         }
         self.take_mail();
@@ -121,6 +122,19 @@ impl Driver {
             self.session.mail(mail, &*self.world, now);
         }
         self.feed();
+    }
+
+    /// Waits until the nodes have heard what the session wants.
+    fn poll_hearing(&mut self, cx: &mut Context<'_>) -> bool {
+        let heard = self
+            .hearing
+            .as_mut()
+            .map(|hearing| hearing.as_mut().poll(cx));
+        let heard = heard.is_some_and(|heard| heard.is_ready());
+        if heard {
+            self.hearing = None;
+        }
+        heard
     }
 
     fn poll_check(&mut self, cx: &mut Context<'_>) -> bool {
@@ -188,7 +202,8 @@ impl Driver {
     }
 
     fn read_some(&mut self, cx: &mut Context<'_>) -> bool {
-        if self.eof || !self.session.wants_input() || !self.unsent.is_empty() {
+        let takes_more = self.session.wants_input() && self.unsent.is_empty();
+        if self.eof || !takes_more || self.hearing.is_some() {
             return false;
         }
         if self.input.capacity() - self.input.len() < READ_BYTES / 4 {
