@@ -8,7 +8,7 @@
 //! the ratio of the two; on a machine that others use as well this says more than rates and times do. Every event is
 //! checked for its number and every answer for its ActionID: one lost, doubled or out of order fails the bench.
 //!
-//! `cargo bench --bench end_to_end`, about a minute; with `-- --quick` a quarter of it. This binary runs itself as node and
+//! `cargo bench --bench end_to_end`, some minutes; with `-- --quick` one, with `-- --crowd` 9,000 silent clients. This binary runs itself as node and
 //! as floor; without `--bench` (as under `cargo test`) it measures for moments only, to show that it works.
 
 #[path = "end_to_end/actions.rs"]
@@ -27,8 +27,12 @@ mod floor;
 mod node;
 #[path = "end_to_end/process.rs"]
 mod process;
+#[path = "end_to_end/sessions.rs"]
+mod sessions;
 #[path = "end_to_end/subscriber.rs"]
 mod subscriber;
+#[path = "end_to_end/tls.rs"]
+mod tls;
 
 use std::error::Error;
 use std::io::Write;
@@ -47,21 +51,36 @@ struct Plan {
     warm_up: Duration,
     /// Counted.
     window: Duration,
+    /// Silent clients whose memory is counted.
+    idle: usize,
 }
 
 impl Plan {
     const FULL: Self = Self {
         warm_up: Duration::from_millis(500),
         window: Duration::from_millis(3_500),
+        idle: 2_000,
     };
     const QUICK: Self = Self {
         warm_up: Duration::from_millis(150),
         window: Duration::from_millis(600),
+        idle: 400,
     };
     const PROOF: Self = Self {
         warm_up: Duration::from_millis(20),
         window: Duration::from_millis(100),
+        idle: 40,
     };
+
+    /// The same for what has to hold for a while.
+    fn long(self) -> Self {
+        let window = if self.window >= Self::FULL.window {
+            Duration::from_secs(20)
+        } else {
+            self.window
+        };
+        Self { window, ..self }
+    }
 }
 
 fn main() -> ExitCode {
@@ -80,8 +99,15 @@ fn obey() -> Outcome<()> {
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match *words {
         ["node"] => return node::serve(),
-        ["fan-out-floor", node] => return floor::fan_out(node.parse()?),
-        ["relay-floor", node] => return floor::relay(node.parse()?),
+        ["fan-out-floor", node, _] => return floor::fan_out(node.parse()?),
+        ["tenth-floor", node, _] => return floor::fan_out_a_tenth(node.parse()?),
+        ["tasks-floor", node, _] => return floor::fan_out_by_tasks(node.parse()?),
+        ["tls-floor", node, directory] => {
+            return floor::fan_out_over_tls(node.parse()?, directory.into());
+        }
+        ["relay-floor", node, _] => return floor::relay(node.parse()?),
+        ["mux-floor", node, _] => return floor::mux::run(node.parse()?),
+        ["login-floor", ..] => return floor::logins(),
         _ => {}
     }
     let mut plan = Plan::PROOF;
@@ -90,9 +116,12 @@ fn obey() -> Outcome<()> {
             "--bench" if plan.window == Plan::PROOF.window => plan = Plan::FULL,
             "--bench" => {}
             "--quick" => plan = Plan::QUICK,
+            "--crowd" => plan.idle = 9_000,
             // A test runner asks for names; there are none.
             "--list" => return Ok(()),
-            other => return Err(format!("{other:?} is neither --quick nor --bench").into()),
+            other => {
+                return Err(format!("{other:?} is none of --quick, --crowd and --bench").into());
+            }
         }
     }
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -103,8 +132,9 @@ fn obey() -> Outcome<()> {
 
 async fn measure(plan: Plan) -> Outcome<()> {
     let mut bed = Bed::start().await?;
-    let mut faults = events::measure(&mut bed, plan).await?;
+    let mut faults = Box::pin(events::measure(&mut bed, plan)).await?;
     faults += actions::measure(&mut bed, plan).await?;
+    sessions::measure(&mut bed, plan).await?;
     if faults > 0 {
         return Err(
             format!("{faults} events or answers were lost, doubled or out of order").into(),

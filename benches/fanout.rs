@@ -12,8 +12,8 @@ use std::time::{Duration, Instant};
 use ami_access::manager_conf::MemoryFiles;
 use ami_access::{Accounts, OnNodeLoss, load_from};
 use ami_mux::{
-    Directory, DirectoryEntry, Mail, NodeEvent, NodeId, Session, SessionEffect, SessionId,
-    SessionSettings, SessionStart, Surroundings,
+    Directory, DirectoryEntry, EventBatch, Mail, NodeEvent, NodeId, NodeState, NodeStatus, Session,
+    SessionEffect, SessionId, SessionSettings, SessionStart, Surroundings,
 };
 use ami_proto::{ClassSet, Frame, FrameDecoder, Limits};
 use bytes::{Bytes, BytesMut};
@@ -31,6 +31,7 @@ const MANAGER_CONF: &str = "
 [calls]
 secret = s
 read = call
+write = call
 [logs]
 secret = s
 read = log
@@ -132,6 +133,48 @@ fn mailed_to_all_with_filter(bencher: Bencher<'_, '_>, sessions: usize) {
     mailed(bencher, &Sessions::new(sessions, 1, "filtered", 1));
 }
 
+/// Events that come together.
+const TOGETHER: usize = 50;
+
+/// So many events to sessions that all want them, in one piece.
+#[divan::bench(args = SESSIONS)]
+fn mailed_together(bencher: Bencher<'_, '_>, sessions: usize) {
+    together(bencher, &Sessions::new(sessions, 1, "calls", 1));
+}
+
+/// The same, each with an event filter.
+#[divan::bench(args = SESSIONS)]
+fn mailed_together_with_filter(bencher: Bencher<'_, '_>, sessions: usize) {
+    together(bencher, &Sessions::new(sessions, 1, "filtered", 1));
+}
+
+fn together(bencher: Bencher<'_, '_>, sessions: &Sessions) {
+    let (frame, name) = (newstate(), node_name());
+    let mut opened = sessions.open();
+    let mut publish = || {
+        let events = (0..TOGETHER).filter_map(|_| frame.as_ref());
+        let mut mail: Vec<Mail> = events
+            .map(|frame| Mail::Event(event(&name, frame)))
+            .collect();
+        EventBatch::gather(&mut mail);
+        mail.iter().map(|mail| opened.give(mail)).sum::<usize>()
+    };
+    assert_eq!(publish(), sessions.count * TOGETHER, "all of them get it");
+    bencher
+        .counter(ItemsCount::new(sessions.count * TOGETHER))
+        .bench_local(publish);
+}
+
+/// An action from its bytes to what the node's task is given, and its answer from there to what is written.
+#[divan::bench]
+fn action(bencher: Bencher<'_, '_>) {
+    let sessions = Sessions::new(1, 1, "calls", 1);
+    let mut opened = sessions.open();
+    let mut act = || opened.act("Action: Getvar\r\nActionID: 1\r\nVariable: X\r\n\r\n");
+    assert!(act(), "it is answered");
+    bencher.bench_local(act);
+}
+
 fn mailed(bencher: Bencher<'_, '_>, sessions: &Sessions) {
     let (frame, name) = (newstate(), node_name());
     let wanting = sessions.count.div_ceil(sessions.nth);
@@ -195,6 +238,39 @@ impl Sessions {
 }
 
 impl Opened<'_> {
+    /// Gives what came together to every session; the number of deliveries.
+    fn give(&mut self, mail: &Mail) -> usize {
+        let mut written = 0;
+        for (_, session) in &mut self.all {
+            session.mail(mail.clone(), self.world, self.now);
+            while let Some(effect) = session.poll_effect() {
+                if let SessionEffect::Write { events, .. } = effect {
+                    written += events;
+                }
+            }
+        }
+        written
+    }
+
+    /// The first session sends this, and its node answers at once; whether the client is given the answer.
+    fn act(&mut self, text: &str) -> bool {
+        let Some((_, session)) = self.all.first_mut() else {
+            return false;
+        };
+        session.client_input(&mut BytesMut::from(text), self.world, self.now);
+        let (mut submitted, mut answered) = (false, false);
+        while let Some(effect) = session.poll_effect() {
+            if let SessionEffect::Submit(node, submission) = effect {
+                submitted = true;
+                let answer = submission.not_sent(node, "pbx1");
+                session.mail(answer, self.world, self.now);
+            } else if matches!(effect, SessionEffect::Write { .. }) {
+                answered = submitted;
+            }
+        }
+        answered
+    }
+
     /// As hub and drivers do it, without the queue between them; the number of deliveries.
     fn publish(&mut self, event: &Arc<NodeEvent>) -> usize {
         let mut written = 0;
@@ -224,7 +300,13 @@ impl World {
     fn new(nodes: usize) -> Self {
         let files = MemoryFiles::default().with("/manager.conf", MANAGER_CONF);
         let loaded = load_from(&files, Path::new("/manager.conf"), None);
-        let entry = |index| DirectoryEntry::new(&format!("pbx{index}"));
+        let entry = |index| DirectoryEntry {
+            status: NodeStatus {
+                state: NodeState::Up,
+                ..NodeStatus::initial()
+            },
+            ..DirectoryEntry::new(&format!("pbx{index}"))
+        };
         let settings = SessionSettings {
             rates: ami_mux::Rates::default(),
             inflight_max: 64,

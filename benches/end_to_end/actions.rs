@@ -10,7 +10,7 @@ use tokio::time::{Instant, sleep};
 
 use crate::caller::{Tally, call, connect};
 use crate::cpu::Spent;
-use crate::figure::{micros, nanos, per_second, percent, percentiles, ratio};
+use crate::figure::{behind, micros, nanos, per_second, percent, percentiles, ratio};
 use crate::process::{Bed, Kind};
 use crate::{Outcome, Plan, say};
 
@@ -59,14 +59,23 @@ pub(crate) async fn measure(bed: &mut Bed, plan: Plan) -> Outcome<u64> {
     let mut wrong = 0;
     for (clients, pace) in SCENES {
         let own = scene(bed, Kind::Amiplex, clients, pace, plan).await?;
-        let floor = scene(bed, Kind::RelayFloor, clients, pace, plan).await?;
-        say(&row(clients, pace, &own, &floor))?;
-        wrong += own.wrong + floor.wrong;
+        wrong += own.wrong;
+        for kind in [Kind::RelayFloor, Kind::MuxFloor] {
+            let floor = scene(bed, kind, clients, pace, plan).await?;
+            say(&row(clients, pace, &own, &floor, kind))?;
+            wrong += floor.wrong;
+        }
     }
     Ok(wrong)
 }
 
-fn row(clients: usize, pace: Option<Duration>, own: &Measured, floor: &Measured) -> String {
+fn row(
+    clients: usize,
+    pace: Option<Duration>,
+    own: &Measured,
+    floor: &Measured,
+    kind: Kind,
+) -> String {
     let pace = pace.map_or_else(|| "full".to_owned(), |pace| format!("{pace:?}"));
     let time = |(median, late): (u64, u64)| format!("{}/{}", micros(median), micros(late));
     let times = (
@@ -77,8 +86,23 @@ fn row(clients: usize, pace: Option<Duration>, own: &Measured, floor: &Measured)
         0 => "all answered".to_owned(),
         _ => format!("{} wrong, floor {}", own.wrong, floor.wrong),
     };
+    let late = if clients == 1 && kind == Kind::RelayFloor {
+        behind(own.time.0, floor.time.0, 125)
+    } else {
+        String::new()
+    };
+    let dear = if kind == Kind::MuxFloor {
+        behind(own.nanos_per_action(), floor.nanos_per_action(), 150)
+    } else {
+        String::new()
+    };
+    let few = if clients > 1 && own.per_second() * 10 < floor.per_second() * 7 {
+        "  BEHIND: 0.70 of the actions wanted"
+    } else {
+        ""
+    };
     format!(
-        "{clients:>7} {pace:>9} {:>10} {:>17} {:>9} {:>17} {:>11} {:>11} {:>6} {:>9} {:>6}  {check}",
+        "{clients:>7} {pace:>9} {:>10} {:>17} {:>9} {:>17} {:>11} {:>11} {:>6} {:>9} {:>6}  {}, {check}{late}{dear}{few}",
         own.per_second(),
         time(own.time),
         floor.per_second(),
@@ -88,6 +112,7 @@ fn row(clients: usize, pace: Option<Duration>, own: &Measured, floor: &Measured)
         percent(own.spent.user_percent),
         micros(floor.nanos_per_action()),
         ratio(own.nanos_per_action(), floor.nanos_per_action()),
+        kind.name(),
     )
 }
 

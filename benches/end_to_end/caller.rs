@@ -12,7 +12,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use crate::figure::nanos;
-use crate::process::{Kind, Middle, SECRET, USER};
+use crate::process::{Middle, SECRET, USER};
 use crate::{Outcome, node};
 
 /// Shared by all callers of a scene.
@@ -38,9 +38,9 @@ pub(crate) async fn connect(
     middle: &Middle,
 ) -> Outcome<impl AsyncRead + AsyncWrite + Send + Unpin + use<>> {
     let (user, secret) = match middle.kind {
-        Kind::Amiplex => (USER, SECRET),
+        kind if kind.is_amiplex() => (USER, SECRET),
         // The client talks to the node itself.
-        Kind::RelayFloor | Kind::FanOutFloor => (node::USER, node::SECRET),
+        _ => (node::USER, node::SECRET),
     };
     let mut client = SimClient::connect(middle.address).await?;
     client.login_with(user, secret, &["Events: off"]).await?;

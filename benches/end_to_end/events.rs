@@ -4,23 +4,42 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use tokio::io::AsyncRead;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::cpu::Spent;
-use crate::figure::{micros, millis, nanos, per_second, percent, percentiles, ratio};
+use crate::figure::{behind, micros, millis, nanos, per_second, percentiles, ratio};
 use crate::node::Flooded;
-use crate::process::{Bed, Kind, Middle};
-use crate::subscriber::{Found, Tally, connect, subscribe};
+use crate::process::{Bed, FLUSHED, Kind, Middle, NOTHING, TENTH, USER};
+use crate::subscriber::{Found, Tally, connect, first_wanted, subscribe};
 use crate::{Outcome, Plan, say};
 
 /// About the length of a Newexten of a real call.
 const EVENT_BYTES: usize = 420;
 /// How long the last events may take after the flood has ended.
 const SETTLE_DEADLINE: Duration = Duration::from_secs(10);
+/// From one batch of the node to the next.
+const BATCHES: Duration = Duration::from_millis(10);
+/// So short that at 1,000 per second every event comes alone.
+const ONE_BY_ONE: Duration = Duration::from_millis(1);
 
-const SCENES: [(usize, u32); 4] = [(10, 1_000), (10, 5_000), (100, 1_000), (100, 5_000)];
+/// A load, and what carries it.
+#[derive(Clone, Copy, Debug)]
+struct Load {
+    kind: Kind,
+    /// The account at amiplex.
+    user: &'static str,
+    clients: usize,
+    /// Clients beside them that never read.
+    stalled: usize,
+    rate: u32,
+    gap: Duration,
+    /// One event in so many is wanted.
+    step: u64,
+    plan: Plan,
+}
 
 /// What one scene with one program in the middle gave.
 struct Measured {
@@ -37,82 +56,218 @@ impl Measured {
     }
 }
 
-/// Prints the table; the number of events that were not as they should be.
+impl Load {
+    fn new(clients: usize, rate: u32, plan: Plan) -> Self {
+        Self {
+            kind: Kind::Amiplex,
+            user: USER,
+            clients,
+            stalled: 0,
+            rate,
+            gap: BATCHES,
+            step: 1,
+            plan,
+        }
+    }
+
+    fn on(self, kind: Kind) -> Self {
+        Self { kind, ..self }
+    }
+}
+
+/// Prints the tables; the number of events that were not as they should be.
 pub(crate) async fn measure(bed: &mut Bed, plan: Plan) -> Outcome<u64> {
     say(&format!(
-        "Events of {EVENT_BYTES} bytes, CPU of the process in the middle per delivered event; delays p50/p99 in ms\n"
+        "Events of {EVENT_BYTES} bytes, CPU of the process in the middle per delivered event in µs; delays p50/p99 in ms\n"
     ))?;
     say(&format!(
-        "{:>7} {:>8} {:>11} {:>11} {:>6} {:>9} {:>6} {:>13} {:>14} {:>14}  {}",
+        "{:<28} {:>7} {:>8} {:>11} {:>8} {:>7} {:>13} {:>7} {:>6} {:>13}  {}",
+        "load",
         "clients",
         "events/s",
         "delivered/s",
-        "amiplex µs",
-        "user %",
-        "floor µs",
+        "amiplex",
+        "floor",
+        "",
         "ratio",
-        "per CPU s",
         "delay",
-        "floor delay",
+        "floor's",
         "check"
     ))?;
     let mut faults = 0;
-    for (clients, rate) in SCENES {
-        let own = scene(bed, Kind::Amiplex, clients, rate, plan).await?;
-        let floor = scene(bed, Kind::FanOutFloor, clients, rate, plan).await?;
-        say(&row(clients, rate, &own, &floor))?;
-        faults += own.faults + floor.faults;
+    for (clients, rate) in [(10, 1_000), (10, 5_000), (100, 1_000), (100, 5_000)] {
+        let load = Load::new(clients, rate, plan);
+        let own = scene(bed, load).await?;
+        faults += own.faults;
+        for floor in [Kind::TasksFloor, Kind::FanOutFloor] {
+            faults += compared(bed, "all events", load, &own, floor, 130).await?;
+        }
     }
+    faults += flushed(bed, plan).await?;
+    faults += chosen(bed, plan).await?;
+    nothing(bed, plan).await?;
+    let tls = Load::new(25, 1_000, plan).on(Kind::AmiplexTls);
+    let own = scene(bed, tls).await?;
+    faults += own.faults + compared(bed, "over TLS", tls, &own, Kind::TlsFloor, 130).await?;
+    faults += stalled(bed, plan).await?;
+    let long = Load::new(100, 5_000, plan.long());
+    let own = scene(bed, long).await?;
+    let name = format!("all events, {} s", plan.long().window.as_secs());
+    faults += own.faults + compared(bed, &name, long, &own, Kind::TasksFloor, 130).await?;
     say("")?;
     Ok(faults)
 }
 
-fn row(clients: usize, rate: u32, own: &Measured, floor: &Measured) -> String {
+/// Measures the floor and prints the row; `limit` is the ratio to be kept, in hundredths.
+async fn compared(
+    bed: &mut Bed,
+    name: &str,
+    load: Load,
+    own: &Measured,
+    floor: Kind,
+    limit: u64,
+) -> Outcome<u64> {
+    let below = scene(bed, load.on(floor)).await?;
+    let (figure, least) = (own.nanos_per_event(), below.nanos_per_event());
     let delay = |(median, late): (u64, u64)| format!("{}/{}", millis(median), millis(late));
-    let check = match own.faults + floor.faults {
+    let check = match own.faults + below.faults {
         0 => "all in order".to_owned(),
-        _ => format!("{} lost, floor {}", own.faults, floor.faults),
+        _ => format!("{} lost, floor {}", own.faults, below.faults),
     };
-    format!(
-        "{clients:>7} {rate:>8} {:>11} {:>11} {:>6} {:>9} {:>6} {:>13} {:>14} {:>14}  {check}",
+    say(&format!(
+        "{name:<28} {:>7} {:>8} {:>11} {:>8} {:>7} {:>13} {:>7} {:>6} {:>13}  {check}{}",
+        load.clients,
+        load.rate,
         per_second(own.delivered, nanos(own.elapsed)),
-        micros(own.nanos_per_event()),
-        percent(own.spent.user_percent),
-        micros(floor.nanos_per_event()),
-        ratio(own.nanos_per_event(), floor.nanos_per_event()),
-        per_second(own.delivered, own.spent.nanos),
+        micros(figure),
+        micros(least),
+        floor.name(),
+        ratio(figure, least),
         delay(own.delay),
-        delay(floor.delay),
-    )
+        delay(below.delay),
+        behind(figure, least, limit),
+    ))?;
+    Ok(below.faults)
 }
 
-async fn scene(
-    bed: &mut Bed,
-    kind: Kind,
-    clients: usize,
-    rate: u32,
-    plan: Plan,
-) -> Outcome<Measured> {
-    let middle = bed.put(kind).await?;
-    let before = bed.node.flood(0, 0).await?;
+/// Events one by one, and how much less each costs when they may wait for each other.
+async fn flushed(bed: &mut Bed, plan: Plan) -> Outcome<u64> {
+    let load = Load {
+        gap: ONE_BY_ONE,
+        ..Load::new(100, 1_000, plan)
+    };
+    let alone = scene(bed, load).await?;
+    let mut faults = alone.faults;
+    faults += compared(bed, "one by one", load, &alone, Kind::TasksFloor, 130).await?;
+    let together = Load {
+        user: FLUSHED,
+        ..load
+    };
+    let own = scene(bed, together).await?;
+    faults += own.faults;
+    faults += compared(
+        bed,
+        "one by one, flush 5 ms",
+        together,
+        &own,
+        Kind::TasksFloor,
+        130,
+    )
+    .await?;
+    let (without, with) = (alone.nanos_per_event(), own.nanos_per_event());
+    say(&format!(
+        "  flush 5 ms: {} times less{}",
+        ratio(without, with),
+        if without < 3 * with {
+            "  BEHIND: 3.00 wanted"
+        } else {
+            ""
+        }
+    ))?;
+    Ok(faults)
+}
+
+/// Every tenth event, by a filter of the account.
+async fn chosen(bed: &mut Bed, plan: Plan) -> Outcome<u64> {
+    let load = Load {
+        user: TENTH,
+        step: 10,
+        ..Load::new(100, 5_000, plan)
+    };
+    let own = scene(bed, load).await?;
+    let floor = compared(bed, "a tenth, by filter", load, &own, Kind::TenthFloor, 150).await?;
+    Ok(own.faults + floor)
+}
+
+/// What a client costs that wants none of the events.
+async fn nothing(bed: &mut Bed, plan: Plan) -> Outcome<()> {
+    let spent = |few: &Measured, many: &Measured| many.spent.nanos.saturating_sub(few.spent.nanos);
+    let load = |clients| Load {
+        user: NOTHING,
+        step: 0,
+        ..Load::new(clients, 5_000, plan)
+    };
+    let few = scene(bed, load(1)).await?;
+    let many = scene(bed, load(1_001)).await?;
+    let events = u64::try_from(plan.window.as_millis())? * 5;
+    say(&format!(
+        "{:<28} {:>7} {:>8}  {} ns per event and client that wants nothing",
+        "scanned",
+        1_000,
+        5_000,
+        // Nanoseconds for a thousand clients, written as thousandths.
+        micros(spent(&few, &many) / events)
+    ))?;
+    Ok(())
+}
+
+/// Five of 25 clients stop reading; what the others notice.
+async fn stalled(bed: &mut Bed, plan: Plan) -> Outcome<u64> {
+    let load = Load::new(20, 1_000, plan);
+    let alone = scene(bed, load).await?;
+    let beside = scene(bed, Load { stalled: 5, ..load }).await?;
+    let delay = |(median, late): (u64, u64)| format!("{}/{}", millis(median), millis(late));
+    say(&format!(
+        "{:<28} {:>7} {:>8}  delay {}, without those 5 {}; CPU {} µs, without {}; {} lost",
+        "5 of 25 do not read",
+        20,
+        1_000,
+        delay(beside.delay),
+        delay(alone.delay),
+        micros(beside.nanos_per_event()),
+        micros(alone.nanos_per_event()),
+        beside.faults + alone.faults
+    ))?;
+    Ok(beside.faults + alone.faults)
+}
+
+async fn scene(bed: &mut Bed, load: Load) -> Outcome<Measured> {
+    let middle = bed.put(load.kind).await?;
+    let before = bed.node.flood(0, 0, load.gap).await?;
     let tally = Arc::new(Tally::default());
     let (stop, stopped) = watch::channel(false);
     let mut subscribers = JoinSet::new();
-    for _ in 0..clients {
-        let stream = connect(&middle).await?;
-        let tally = Arc::clone(&tally);
-        subscribers.spawn(subscribe(stream, before.made, tally, stopped.clone()));
+    let mut idle: Vec<Box<dyn AsyncRead + Send + Unpin>> = Vec::new();
+    for _ in 0..load.stalled {
+        idle.push(connect(&middle, load.user, bed.directory()).await?);
     }
-    bed.node.flood(rate, EVENT_BYTES).await?;
-    let (delivered, elapsed, spent) = window(&middle, &tally, plan).await?;
-    let after = bed.node.flood(0, 0).await?;
-    settle(&tally, clients, before, after).await;
+    for _ in 0..load.clients {
+        let stream = connect(&middle, load.user, bed.directory()).await?;
+        let tally = Arc::clone(&tally);
+        let step = load.step.max(1);
+        subscribers.spawn(subscribe(stream, before.made, step, tally, stopped.clone()));
+    }
+    bed.node.flood(load.rate, EVENT_BYTES, load.gap).await?;
+    let (delivered, elapsed, spent) = window(&middle, &tally, load.plan).await?;
+    let after = bed.node.flood(0, 0, load.gap).await?;
+    settle(&tally, load, before, after).await;
     stop.send_replace(true);
     if after.skipped > before.skipped {
         // The node's own patience with this reader ended: what is missing is not the fan-out's loss.
         let skipped = after.skipped - before.skipped;
         say(&format!(
-            "{kind:?} read too slowly: the node left out {skipped} events"
+            "{:?} read too slowly: the node left out {skipped} events",
+            load.kind
         ))?;
     }
     let found = subscribers.join_all().await;
@@ -120,7 +275,7 @@ async fn scene(
         delivered,
         elapsed,
         spent,
-        faults: found.iter().map(|found| faults(found, after)).sum(),
+        faults: found.iter().map(|found| faults(found, load, after)).sum(),
         delay: percentiles(found.into_iter().flat_map(|found| found.delays).collect()),
     })
 }
@@ -142,9 +297,13 @@ async fn window(middle: &Middle, tally: &Tally, plan: Plan) -> Outcome<(u64, Dur
 }
 
 /// Waits until everything has come, or for as long as can be expected of it.
-async fn settle(tally: &Tally, clients: usize, before: Flooded, after: Flooded) {
-    let made = after.made - before.made;
-    let due = made.saturating_mul(u64::try_from(clients).unwrap_or(u64::MAX));
+async fn settle(tally: &Tally, load: Load, before: Flooded, after: Flooded) {
+    if load.step == 0 {
+        return;
+    }
+    let wanted = |made| first_wanted(made, load.step) / load.step;
+    let each = wanted(after.made) - wanted(before.made);
+    let due = each.saturating_mul(u64::try_from(load.clients).unwrap_or(u64::MAX));
     let come = async {
         while tally.delivered.load(Ordering::Relaxed) < due {
             sleep(Duration::from_millis(5)).await;
@@ -155,6 +314,9 @@ async fn settle(tally: &Tally, clients: usize, before: Flooded, after: Flooded) 
 }
 
 /// Gaps, doubles and what is missing at the end.
-fn faults(found: &Found, after: Flooded) -> u64 {
-    found.gaps + after.made.abs_diff(found.next)
+fn faults(found: &Found, load: Load, after: Flooded) -> u64 {
+    if load.step == 0 {
+        return 0;
+    }
+    found.gaps + first_wanted(after.made, load.step).abs_diff(found.next)
 }

@@ -21,6 +21,14 @@ pub(crate) fn ratio(figure: u64, floor: u64) -> String {
     format!("{}.{:02}", hundredths / 100, hundredths % 100)
 }
 
+/// What is said of a figure that is more than `limit` hundredths of its floor; nothing otherwise.
+pub(crate) fn behind(figure: u64, floor: u64, limit: u64) -> String {
+    if figure * 100 <= floor * limit {
+        return String::new();
+    }
+    format!("  BEHIND: {} wanted", ratio(limit, 100))
+}
+
 /// A share where it is known.
 pub(crate) fn percent(share: Option<u64>) -> String {
     share.map_or_else(|| "-".to_owned(), |share| share.to_string())

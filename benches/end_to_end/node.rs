@@ -1,9 +1,10 @@
 //! The simulated node: its process, and the handle by which the bench commands it.
 //!
-//! A command is a line `RATE BYTES`; the answer is a line `MADE SKIPPED`, the events of all floods before this one.
+//! A command is a line `RATE BYTES MILLISECONDS`, the last for the time between two batches; the answer is a line `MADE SKIPPED`, the events of all floods before this one.
 
 use std::io::{BufRead, Write, stdin, stdout};
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use ami_sim::{SimAccount, SimNode, SimOptions};
 use tokio::io::AsyncWriteExt;
@@ -31,13 +32,17 @@ pub(crate) fn serve() -> Outcome<()> {
     writeln!(stdout(), "{}", node.address())?;
     for line in stdin().lock().lines() {
         let line = line?;
-        let (rate, bytes) = line.split_once(' ').ok_or("a command is RATE BYTES")?;
-        let (rate, bytes) = (rate.parse()?, bytes.parse()?);
+        let words: Vec<u64> = line.split(' ').map(str::parse).collect::<Result<_, _>>()?;
+        let [rate, bytes, gap] = *words else {
+            return Err("a command is RATE BYTES MILLISECONDS".into());
+        };
+        let (rate, bytes) = (u32::try_from(rate)?, usize::try_from(bytes)?);
+        let gap = Duration::from_millis(gap.max(1));
         let made = runtime.block_on(async {
             // In two steps, so that what the old flood made is whole before the new one begins.
             node.flood(0, 0).await;
             let made = node.flooded();
-            node.flood(rate, bytes).await;
+            node.flood_in_batches(rate, bytes, gap).await;
             made
         });
         writeln!(stdout(), "{} {}", made.made, made.skipped)?;
@@ -68,8 +73,13 @@ impl NodeProcess {
     }
 
     /// Begins a flood in place of the one before; 0 per second ends it.
-    pub(crate) async fn flood(&mut self, per_second: u32, bytes: usize) -> Outcome<Flooded> {
-        let command = format!("{per_second} {bytes}\n");
+    pub(crate) async fn flood(
+        &mut self,
+        per_second: u32,
+        bytes: usize,
+        gap: Duration,
+    ) -> Outcome<Flooded> {
+        let command = format!("{per_second} {bytes} {}\n", gap.as_millis());
         self.own.input.write_all(command.as_bytes()).await?;
         let answer = self.own.output.next_line().await?;
         let answer = answer.ok_or("the node has ended")?;

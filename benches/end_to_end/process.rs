@@ -5,24 +5,34 @@
 
 use std::fmt::Write;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
 use ami_sim::SimClient;
 use tempfile::TempDir;
 use tokio::io::{AsyncBufRead, AsyncBufReadExt, BufReader, Lines};
+use tokio::net::TcpStream;
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 
 use crate::cpu::CpuClock;
 use crate::node::{self, NodeProcess};
-use crate::{Outcome, say};
+use crate::{Outcome, say, tls};
 
 /// Account of the clients at amiplex. At the node it is [`node::USER`].
 pub(crate) const USER: &str = "bench";
+/// An account whose events may wait for 5 ms.
+pub(crate) const FLUSHED: &str = "flushed";
+/// An account whose filters want every tenth event.
+pub(crate) const TENTH: &str = "tenth";
+/// An account that wants none of the events.
+pub(crate) const NOTHING: &str = "nothing";
 pub(crate) const SECRET: &str = "bench";
+
+const PLAIN: &str = "amiplex.toml";
+const OVER_TLS: &str = "amiplex-tls.toml";
 
 /// How long a process may take until it serves.
 const READY_DEADLINE: Duration = Duration::from_secs(10);
@@ -32,10 +42,53 @@ const READY_DEADLINE: Duration = Duration::from_secs(10);
 pub(crate) enum Kind {
     /// The program.
     Amiplex,
+    /// The program, with TLS towards the clients.
+    AmiplexTls,
     /// One read, a write to every client.
     FanOutFloor,
+    /// The same, of every tenth event.
+    TenthFloor,
+    /// The first with a task for each client.
+    TasksFloor,
+    /// The first over TLS.
+    TlsFloor,
     /// A connection to the node for every client, bytes copied both ways.
     RelayFloor,
+    /// One connection to the node for all clients.
+    MuxFloor,
+    /// Fixed answers to login and logoff.
+    LoginFloor,
+}
+
+impl Kind {
+    /// The word that makes this binary a floor.
+    fn mode(self) -> Option<&'static str> {
+        match self {
+            Self::Amiplex | Self::AmiplexTls => None,
+            Self::FanOutFloor => Some("fan-out-floor"),
+            Self::TenthFloor => Some("tenth-floor"),
+            Self::TasksFloor => Some("tasks-floor"),
+            Self::TlsFloor => Some("tls-floor"),
+            Self::RelayFloor => Some("relay-floor"),
+            Self::MuxFloor => Some("mux-floor"),
+            Self::LoginFloor => Some("login-floor"),
+        }
+    }
+
+    /// What it is called in a row.
+    pub(crate) fn name(self) -> &'static str {
+        self.mode().unwrap_or("amiplex")
+    }
+
+    /// Whether clients speak TLS to it.
+    pub(crate) fn is_tls(self) -> bool {
+        matches!(self, Self::AmiplexTls | Self::TlsFloor)
+    }
+
+    /// Whether it is amiplex, and not what amiplex is compared with.
+    pub(crate) fn is_amiplex(self) -> bool {
+        self.mode().is_none()
+    }
 }
 
 /// A process between node and clients.
@@ -57,6 +110,25 @@ impl Middle {
                 .ok_or("the process in the middle has ended")?,
         )
     }
+
+    /// Bytes of memory that the process holds.
+    pub(crate) fn memory(&self) -> Outcome<u64> {
+        let id = self.child.id().ok_or("the process has ended")?;
+        let status = std::fs::read_to_string(format!("/proc/{id}/status"))?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let kilobytes = line.and_then(|line| line.trim().strip_suffix(" kB"));
+        Ok(kilobytes.ok_or("no VmRSS")?.parse::<u64>()? * 1024)
+    }
+
+    /// A client of it that has read the greeting.
+    pub(crate) async fn client(&self, directory: &Path) -> Outcome<SimClient> {
+        let stream = TcpStream::connect(self.address).await?;
+        if self.kind.is_tls() {
+            let stream = tls::client(directory, stream).await?;
+            return Ok(SimClient::over(stream).await?);
+        }
+        Ok(SimClient::over(stream).await?)
+    }
 }
 
 /// The node and what is needed to put something before it.
@@ -69,33 +141,58 @@ impl Bed {
     pub(crate) async fn start() -> Outcome<Self> {
         let node = NodeProcess::start().await?;
         let directory = TempDir::new()?;
-        let accounts = format!("[general]\n[{USER}]\nsecret = {SECRET}\nread = all\nwrite = all\n");
-        std::fs::write(directory.path().join("manager.conf"), accounts)?;
-        std::fs::write(
-            directory.path().join("amiplex.toml"),
-            configuration(node.address)?,
-        )?;
+        std::fs::write(directory.path().join("manager.conf"), accounts())?;
+        tls::make(directory.path())?;
+        let tls = format!("tls = {{ cert = {:?}, key = {:?} }}", tls::CERT, tls::KEY);
+        for (file, tls) in [(PLAIN, ""), (OVER_TLS, tls.as_str())] {
+            let text = configuration(node.address, tls)?;
+            std::fs::write(directory.path().join(file), text)?;
+        }
         Ok(Self { node, directory })
     }
 
     pub(crate) async fn put(&self, kind: Kind) -> Outcome<Middle> {
-        match kind {
-            Kind::Amiplex => amiplex(self.directory.path().join("amiplex.toml")).await,
-            Kind::FanOutFloor | Kind::RelayFloor => floor(kind, self.node.address).await,
+        match kind.mode() {
+            None => amiplex(kind, self.directory.path()).await,
+            Some(mode) => {
+                let directory = self.directory.path().to_string_lossy();
+                floor(kind, &[mode, &self.node.address.to_string(), &directory]).await
+            }
         }
+    }
+
+    /// Where the certificate is.
+    pub(crate) fn directory(&self) -> &Path {
+        self.directory.path()
     }
 }
 
-fn configuration(node: SocketAddr) -> Result<String, std::fmt::Error> {
+fn accounts() -> String {
+    let account = |name: &str, lines: &str| format!("[{name}]\nsecret = {SECRET}\n{lines}\n");
+    let tenth = "read = all\neventfilter(action(include),header(Sequence),method(ends_with)) = 7";
+    [
+        "[general]\n".to_owned(),
+        account(USER, "read = all\nwrite = all"),
+        account(FLUSHED, "read = all\nwrite = all\nflush = 5ms"),
+        account(TENTH, tenth),
+        account(NOTHING, "read = log"),
+    ]
+    .concat()
+}
+
+fn configuration(node: SocketAddr, tls: &str) -> Result<String, std::fmt::Error> {
     let mut text = String::new();
     writeln!(text, "[server]\nmanager_conf = \"manager.conf\"")?;
     writeln!(
         text,
         "[log]\nformat = \"json\"\nlevel = \"warn,amiplex=info\""
     )?;
+    let limits =
+        "sessions_max = 20000\nunauthenticated_max = 20000\nunauthenticated_per_address = 20000";
+    writeln!(text, "[limits]\n{limits}")?;
     writeln!(
         text,
-        "[[listener]]\nname = \"bench\"\nbind = \"127.0.0.1:0\""
+        "[[listener]]\nname = \"bench\"\nbind = \"127.0.0.1:0\"\n{tls}"
     )?;
     let (user, secret) = (node::USER, node::SECRET);
     writeln!(text, "[[node]]\nname = \"pbx1\"\naddress = \"{node}\"")?;
@@ -103,7 +200,8 @@ fn configuration(node: SocketAddr) -> Result<String, std::fmt::Error> {
     Ok(text)
 }
 
-async fn amiplex(configuration: PathBuf) -> Outcome<Middle> {
+async fn amiplex(kind: Kind, directory: &Path) -> Outcome<Middle> {
+    let configuration = directory.join(if kind.is_tls() { OVER_TLS } else { PLAIN });
     let mut child = Command::new(env!("CARGO_BIN_EXE_amiplex"))
         .args(["run", "--config"])
         .arg(configuration)
@@ -121,14 +219,15 @@ async fn amiplex(configuration: PathBuf) -> Outcome<Middle> {
             drop(say(&line));
         }
     });
-    until_answered(address).await?;
-    Ok(Middle {
-        kind: Kind::Amiplex,
+    let middle = Middle {
+        kind,
         address,
         child,
         _input: None,
         _log: log,
-    })
+    };
+    until_answered(&middle, directory).await?;
+    Ok(middle)
 }
 
 /// The address in the line that says where amiplex listens.
@@ -147,9 +246,9 @@ async fn logged_address(lines: &mut Lines<impl AsyncBufRead + Unpin>) -> Outcome
 }
 
 /// Waits until an action comes back from the node.
-async fn until_answered(address: SocketAddr) -> Outcome<()> {
+async fn until_answered(middle: &Middle, directory: &Path) -> Outcome<()> {
     let deadline = Instant::now() + READY_DEADLINE;
-    let mut client = SimClient::connect(address).await?;
+    let mut client = middle.client(directory).await?;
     client.login_with(USER, SECRET, &["Events: off"]).await?;
     loop {
         let answer = client
@@ -165,13 +264,8 @@ async fn until_answered(address: SocketAddr) -> Outcome<()> {
     }
 }
 
-async fn floor(kind: Kind, node: SocketAddr) -> Outcome<Middle> {
-    let mode = if kind == Kind::RelayFloor {
-        "relay-floor"
-    } else {
-        "fan-out-floor"
-    };
-    let own = own_mode(&[mode, &node.to_string()]).await?;
+async fn floor(kind: Kind, arguments: &[&str]) -> Outcome<Middle> {
+    let own = own_mode(arguments).await?;
     Ok(Middle {
         kind,
         address: own.address,

@@ -1,18 +1,19 @@
 //! A client that reads events as fast as they come and checks the number of each.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use ami_sim::SimClient;
 use bytes::{Buf, BytesMut};
 use memchr::memmem::Finder;
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 
-use crate::Outcome;
-use crate::process::{Kind, Middle, SECRET, USER};
+use crate::floor::WELCOME;
+use crate::process::{Middle, SECRET};
+use crate::{Outcome, tls};
 
 /// Room for one read.
 const READ_BYTES: usize = 128 * 1024;
@@ -39,27 +40,37 @@ pub(crate) struct Found {
     pub(crate) delays: Vec<u64>,
 }
 
-/// Connects, and returns when events would come.
-pub(crate) async fn connect(middle: &Middle) -> Outcome<Box<dyn AsyncRead + Send + Unpin>> {
-    if middle.kind == Kind::Amiplex {
-        let mut client = SimClient::connect(middle.address).await?;
-        client.login(USER, SECRET).await?;
+/// Connects, and returns when events would come. `user` is the account at amiplex.
+pub(crate) async fn connect(
+    middle: &Middle,
+    user: &str,
+    directory: &Path,
+) -> Outcome<Box<dyn AsyncRead + Send + Unpin>> {
+    if middle.kind.is_amiplex() {
+        let mut client = middle.client(directory).await?;
+        client.login(user, SECRET).await?;
         return Ok(Box::new(client.into_stream()));
     }
-    let mut stream = TcpStream::connect(middle.address).await?;
-    let mut welcome = [0; 18];
+    let stream = TcpStream::connect(middle.address).await?;
+    let mut stream: Box<dyn AsyncRead + Send + Unpin> = if middle.kind.is_tls() {
+        Box::new(tls::client(directory, stream).await?)
+    } else {
+        Box::new(stream)
+    };
+    let mut welcome = [0; WELCOME.len()];
     stream.read_exact(&mut welcome).await?;
-    Ok(Box::new(stream))
+    Ok(stream)
 }
 
 /// Reads until told to stop, or until the other side closes.
 pub(crate) async fn subscribe(
     mut stream: Box<dyn AsyncRead + Send + Unpin>,
     first: u64,
+    step: u64,
     tally: Arc<Tally>,
     mut stop: watch::Receiver<bool>,
 ) -> Found {
-    let mut reader = Reader::new(first);
+    let mut reader = Reader::new(first, step);
     let mut buffer = BytesMut::with_capacity(READ_BYTES);
     loop {
         buffer.reserve(READ_BYTES / 2);
@@ -78,16 +89,19 @@ pub(crate) async fn subscribe(
 
 struct Reader {
     found: Found,
+    /// From one number to the next.
+    step: u64,
     end: Finder<'static>,
     sequence: Finder<'static>,
     sent: Finder<'static>,
 }
 
 impl Reader {
-    fn new(first: u64) -> Self {
+    fn new(first: u64, step: u64) -> Self {
         Self {
+            step,
             found: Found {
-                next: first,
+                next: first_wanted(first, step),
                 gaps: 0,
                 delays: Vec::new(),
             },
@@ -104,7 +118,7 @@ impl Reader {
             let event = buffer.get(..end).unwrap_or_default();
             if let Some(number) = number(event, &self.sequence) {
                 self.found.gaps += u64::from(number != self.found.next);
-                self.found.next = number + 1;
+                self.found.next = number + self.step;
                 if counting && count == 0 {
                     let sent = number_of(event, &self.sent);
                     self.found.delays.push(now_micros().saturating_sub(sent));
@@ -115,6 +129,14 @@ impl Reader {
         }
         count
     }
+}
+
+/// The first number from `first` on that is wanted by who wants one in `step`: where that is ten, those that end in 7.
+pub(crate) fn first_wanted(first: u64, step: u64) -> u64 {
+    if step == 1 {
+        return first;
+    }
+    first + (7 + step - first % step) % step
 }
 
 /// The number behind a header's name.

@@ -22,18 +22,18 @@ pub struct FloodCount {
     pub skipped: u64,
 }
 
-/// Batches per second.
-const TICK: Duration = Duration::from_millis(10);
+/// From one batch to the next, unless somebody says otherwise.
+pub(crate) const TICK: Duration = Duration::from_millis(10);
 /// A session with more than this waiting gets no more of the flood.
 const BACKLOG_BYTES: usize = 8 * 1024 * 1024;
 /// Width of the two numbers.
 const DIGITS: usize = 17;
 
 /// Makes events until it is aborted or the node closes.
-pub(crate) async fn run(core: Arc<Core>, events_per_second: u32, bytes: usize) {
+pub(crate) async fn run(core: Arc<Core>, events_per_second: u32, bytes: usize, gap: Duration) {
     let template = Template::new(core.options.system_name.as_deref(), bytes);
     let mut closing = core.closing.subscribe();
-    let mut tick = interval(TICK);
+    let mut tick = interval(gap.max(Duration::from_millis(1)));
     tick.set_missed_tick_behavior(MissedTickBehavior::Skip);
     let started = Instant::now();
     let mut made = 0_u64;

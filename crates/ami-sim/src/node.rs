@@ -260,11 +260,17 @@ impl SimNode {
     /// Makes so many events per second of about so many bytes for every session with class call, numbered by `Sequence` and
     /// stamped by `Sent` (microseconds since the epoch). Replaces an earlier flood; a rate of 0 ends it.
     pub async fn flood(&self, events_per_second: u32, bytes: usize) {
+        self.flood_in_batches(events_per_second, bytes, flood::TICK)
+            .await;
+    }
+
+    /// The same with so much time between two batches; 1 ms at least.
+    pub async fn flood_in_batches(&self, events_per_second: u32, bytes: usize, gap: Duration) {
         self.floods.end().await;
         if events_per_second > 0 {
             let core = Arc::clone(&self.core);
             self.floods
-                .start(flood::run(core, events_per_second, bytes));
+                .start(flood::run(core, events_per_second, bytes, gap));
         }
     }
 
