@@ -14,6 +14,16 @@ use bytes::Bytes;
 
 use crate::ids::NodeId;
 
+/// Events that tell of an end, also by their names up to Asterisk 11.
+const ENDS: [&[u8]; 6] = [
+    b"Hangup",
+    b"BridgeLeave",
+    b"BridgeDestroy",
+    b"QueueCallerLeave",
+    b"Leave",
+    b"QueueMemberRemoved",
+];
+
 /// A broadcast event of one node.
 #[derive(Debug)]
 pub struct NodeEvent {
@@ -81,6 +91,20 @@ impl NodeEvent {
     /// Whether amiplex made it up for what was missed of its node.
     pub fn is_made_up(&self) -> bool {
         self.is_made_up
+    }
+
+    /// Whether it waited before it was told.
+    pub(crate) fn has_waited(&self) -> bool {
+        self.heard.is_some()
+    }
+
+    /// Whether it tells of the end of something, as far as events are made up for that.
+    pub(crate) fn is_end(&self) -> bool {
+        let name = self.plain.strip_prefix(b"Event: ").unwrap_or_default();
+        ENDS.iter().any(|end| {
+            name.strip_prefix(*end)
+                .is_some_and(|rest| rest.starts_with(b"\r\n"))
+        })
     }
 
     /// The node it came from.

@@ -107,13 +107,14 @@ impl Session {
             return;
         }
         let before = login.is_of_before(event);
-        if before || (event.is_made_up() && !login.takes_made_up(event.node())) {
+        if before || (event.is_made_up() && !login.takes_made_up(event)) {
             return;
         }
         let of_the_cluster = event.is_shutdown() && login.view.single().is_none();
         if of_the_cluster || !login.may_see(event) || !login.filters().admit(event.plain()) {
             return;
         }
+        login.hears(event);
         let bytes = login
             .label
             .as_ref()

@@ -35,6 +35,8 @@ pub(super) struct Login {
     pub(super) since: Instant,
     /// Nodes that were away at the login, and have not told since what they have.
     pub(super) missing: SmallVec<[NodeId; 2]>,
+    /// Nodes of these of which it was given events without being told what they have.
+    pub(super) overheard: SmallVec<[NodeId; 2]>,
     /// Nodes of these that have told what they had at the beginning of the events that come since, also when those were raised before the login.
     pub(super) told: SmallVec<[NodeId; 2]>,
     /// Of an account with `channels`.

@@ -254,6 +254,7 @@ impl Session {
             rate: self.settings.rates.of_session(account),
             since: now,
             missing: away(&view, &directory),
+            overheard: SmallVec::new(),
             told: SmallVec::new(),
             own_bridges: OwnBridges::default(),
             interest: Interest::of(&principal, asked),

@@ -12,9 +12,21 @@ use crate::event::NodeEvent;
 use crate::ids::NodeId;
 
 impl Login {
-    /// Whether an event that amiplex made up for `node` is for this session.
-    pub(super) fn takes_made_up(&self, node: NodeId) -> bool {
-        self.wants_resync() && !self.missing.contains(&node)
+    /// Whether an event that amiplex made up is for this session. Of what it never saw it is not told the end.
+    pub(super) fn takes_made_up(&self, event: &NodeEvent) -> bool {
+        let node = event.node();
+        let may_know = event.is_end() && self.overheard.contains(&node);
+        self.wants_resync() && (may_know || !self.missing.contains(&node))
+    }
+
+    /// The session is given this event. One that waited while a node was asked what it has, and was given without that, may be the
+    /// first that the session hears of a channel: of its end it must be told.
+    pub(super) fn hears(&mut self, event: &NodeEvent) {
+        let node = event.node();
+        let overheard = event.has_waited() && self.missing.contains(&node);
+        if overheard && !self.overheard.contains(&node) {
+            self.overheard.push(node);
+        }
     }
 
     /// Whether its node raised the event before the login, and nothing that this session was told goes on with it.
@@ -40,6 +52,7 @@ impl Session {
             return;
         };
         login.missing.swap_remove(at);
+        login.overheard.retain(|other| *other != node);
         if !login.wants_resync() {
             return;
         }

@@ -93,7 +93,7 @@ impl Internal {
             Self::AccountLimits => "GetConfig",
             Self::Identity => "Command",
             Self::Queues => QUEUE_LIST,
-            Self::Survey(place) => list_name(place),
+            Self::Survey { place, .. } => list_name(place),
         }
     }
 }
@@ -135,7 +135,7 @@ impl<R: Clone> Node<R> {
             | Internal::EventMask
             | Internal::ListCommands
             | Internal::Queues
-            | Internal::Survey(_) => &[],
+            | Internal::Survey { .. } => &[],
         };
         if self.send_internal(id, question, headers, now).is_err() {
             return;
@@ -151,7 +151,7 @@ impl<R: Clone> Node<R> {
             | Internal::EventMask
             | Internal::ListCommands
             | Internal::Queues
-            | Internal::Survey(_) => {
+            | Internal::Survey { .. } => {
                 self.inquiry.commands_due = false;
             }
         }

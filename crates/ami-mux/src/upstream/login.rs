@@ -162,7 +162,7 @@ impl<R: Clone> Node<R> {
             | Internal::AccountLimits
             | Internal::Identity
             | Internal::Queues
-            | Internal::Survey(_) => self.settings.action_deadline,
+            | Internal::Survey { .. } => self.settings.action_deadline,
         }
     }
 

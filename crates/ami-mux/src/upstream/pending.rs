@@ -95,8 +95,13 @@ pub(super) enum Internal {
     Identity,
     /// Learns its queues again.
     Queues,
-    /// Learns what the node has, from the list of that place.
-    Survey(usize),
+    /// Learns what the node has.
+    Survey {
+        /// The survey that asks.
+        round: u64,
+        /// The place of the list.
+        place: usize,
+    },
 }
 
 /// What must come next.

@@ -139,7 +139,9 @@ impl<R: Clone> Node<R> {
             return;
         }
         match pending.owner {
-            Owner::Internal(Internal::Survey(_)) => return self.on_surveyed(frame),
+            Owner::Internal(Internal::Survey { round, .. }) => {
+                return self.on_surveyed(round, frame);
+            }
             Owner::Internal(Internal::Queues) => return self.on_queue_listed(frame),
             Owner::Internal(_) | Owner::Clients(_) => {}
         }
@@ -253,7 +255,7 @@ impl<R: Clone> Node<R> {
             Internal::AccountLimits => self.on_account_limits(frame, now),
             Internal::Identity => self.on_identity(frame, now),
             Internal::Queues => self.on_queues_listed(),
-            Internal::Survey(place) => self.on_survey_end(place, frame, now),
+            Internal::Survey { round, place } => self.on_survey_end(round, place, frame, now),
         }
     }
 }

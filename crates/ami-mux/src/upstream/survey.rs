@@ -63,6 +63,8 @@ enum Stage {
 #[derive(Debug, Default)]
 pub(super) struct Survey {
     stage: Stage,
+    /// Counts the beginnings: what an earlier one asked shows the node as it was before the events that wait now.
+    round: u64,
     /// The lane that a list is asked on.
     lane: Option<LaneId>,
     listed: Objects,
@@ -87,6 +89,7 @@ impl Survey {
             self.lane = None;
             if matches!(self.stage, Stage::Asking(_)) {
                 self.stage = Stage::Asking(0);
+                self.round += 1;
                 self.listed = Objects::default();
             }
         }
@@ -109,6 +112,7 @@ impl<R: Clone> Node<R> {
         self.survey = Survey {
             stage: Stage::Asking(0),
             until: Some(until),
+            round: self.survey.round + 1,
             ..Survey::default()
         };
         self.arm(until);
@@ -127,10 +131,10 @@ impl<R: Clone> Node<R> {
             self.after_list(place, now);
             return;
         }
+        let round = self.survey.round;
+        let question = Internal::Survey { round, place };
         if let Some(id) = self.lane_for_a_list(now)
-            && self
-                .send_internal(id, Internal::Survey(place), &[], now)
-                .is_ok()
+            && self.send_internal(id, question, &[], now).is_ok()
         {
             self.survey.lane = Some(id);
         }
@@ -148,15 +152,16 @@ impl<R: Clone> Node<R> {
     }
 
     /// An item of a list.
-    pub(super) fn on_surveyed(&mut self, item: &Frame) {
-        if matches!(self.survey.stage, Stage::Asking(_)) {
+    pub(super) fn on_surveyed(&mut self, round: u64, item: &Frame) {
+        if matches!(self.survey.stage, Stage::Asking(_)) && round == self.survey.round {
             self.survey.listed.list(item);
         }
     }
 
     /// A list has ended, or was refused.
-    pub(super) fn on_survey_end(&mut self, place: usize, last: &Frame, now: Instant) {
-        if !matches!(self.survey.stage, Stage::Asking(asked) if asked == place) {
+    pub(super) fn on_survey_end(&mut self, round: u64, place: usize, last: &Frame, now: Instant) {
+        let is_asked = matches!(self.survey.stage, Stage::Asking(asked) if asked == place);
+        if !is_asked || round != self.survey.round {
             return;
         }
         self.survey.lane = None;
@@ -218,16 +223,41 @@ impl<R: Clone> Node<R> {
             self.status.settled = true;
             self.publish_status();
         }
-        self.survey.stage = Stage::Done;
+        let stage = std::mem::take(&mut self.survey.stage);
         self.survey.lane = None;
         self.survey.listed = Objects::default();
         self.survey.held_bytes = 0;
+        match stage {
+            Stage::Telling { missed, .. } => {
+                for bytes in missed {
+                    self.tell_missed(bytes);
+                }
+            }
+            Stage::Asking(_) => self.learn_from_held(),
+            Stage::Done => {}
+        }
         for event in std::mem::take(&mut self.survey.held) {
             if let Some(frame) = Frame::parse(event.plain().clone()) {
                 self.observe(&frame);
             }
             self.publish_event(event);
         }
+    }
+
+    /// The lists came to nothing, and the events that waited for them are told without. What was there before them, as far as they show it, is known
+    /// from now on: those who are told must be told of its end too.
+    fn learn_from_held(&mut self) {
+        let Some(objects) = self.settings.objects.clone() else {
+            return;
+        };
+        let held = self.held_frames();
+        objects.write().rewind(held.iter());
+    }
+
+    fn held_frames(&self) -> Vec<Frame> {
+        let held = self.survey.held.iter();
+        held.filter_map(|event| Frame::parse(event.plain().clone()))
+            .collect()
     }
 
     /// Everything the node has, for a session that came just when the others were told.
@@ -255,12 +285,7 @@ impl<R: Clone> Node<R> {
         let Some(objects) = self.settings.objects.clone() else {
             return;
         };
-        let held: Vec<Frame> = self
-            .survey
-            .held
-            .iter()
-            .filter_map(|event| Frame::parse(event.plain().clone()))
-            .collect();
+        let held = self.held_frames();
         let mut now_there = std::mem::take(&mut self.survey.listed);
         now_there.rewind(held.iter());
         let missed = difference(&objects.read(), &now_there);
@@ -290,12 +315,16 @@ impl<R: Clone> Node<R> {
                 self.end_survey();
                 return;
             };
-            if let Some(event) = self.made_up(bytes) {
-                self.effects
-                    .push_back(NodeEffect::Broadcast(Mail::Event(Arc::new(event))));
-            }
+            self.tell_missed(bytes);
         }
         self.arm(now + TURN);
+    }
+
+    fn tell_missed(&mut self, bytes: Bytes) {
+        if let Some(event) = self.made_up(bytes) {
+            let mail = Mail::Event(Arc::new(event));
+            self.effects.push_back(NodeEffect::Broadcast(mail));
+        }
     }
 
     fn made_up(&self, bytes: Bytes) -> Option<NodeEvent> {

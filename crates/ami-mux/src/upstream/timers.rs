@@ -143,7 +143,7 @@ impl<R: Clone> Node<R> {
                 | Internal::EventMask
                 | Internal::Identity
                 | Internal::Queues
-                | Internal::Survey(_) => {
+                | Internal::Survey { .. } => {
                     self.lose_lane(id, "the node did not answer amiplex in time", now);
                 }
             }

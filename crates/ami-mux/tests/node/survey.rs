@@ -207,6 +207,52 @@ fn many_missed_events_are_told_bit_by_bit_and_keep_their_place() {
     assert_eq!(rest.last().map(String::as_str), Some("Hangup u7"));
 }
 
+/// They are told all the same, and what was told of must be known, or nobody would be told of its end.
+#[test]
+fn what_the_last_events_of_a_lost_node_were_about_is_known() {
+    let mut node = Surveyed::connected();
+    node.has(&[1]);
+    node.told();
+    node.reconnects();
+    node.happens("Newstate", 5);
+    node.happens("Hangup", 6);
+    node.reconnects();
+    assert_eq!(node.told(), ["Newstate u5", "Hangup u6"]);
+    node.lists("BridgeList", &[]);
+    node.has(&[1]);
+    assert_eq!(node.told(), ["+Hangup u5"]);
+}
+
+/// A list that was asked before the events began shows what may have ended since, unheard.
+#[test]
+fn lists_of_a_survey_that_was_broken_off_count_in_no_other() {
+    let mut node = Surveyed::connected();
+    node.has(&[1]);
+    node.told();
+    node.reconnects();
+    node.lists("BridgeList", &[]);
+    node.reconnects();
+    let late = channel(5);
+    let late = format!("Event: CoreShowChannel|{late}|BridgeId: ");
+    node.lists("CoreShowChannels", &[late]);
+    node.has(&[1]);
+    assert!(node.told().is_empty());
+}
+
+#[test]
+fn what_was_missed_is_told_to_its_end_also_when_the_node_is_lost_over_it() {
+    let mut node = Surveyed::connected();
+    let channels: Vec<u32> = (0..600).collect();
+    node.has(&channels);
+    let first = node.told().len();
+    assert!(first < 600);
+    node.reconnects();
+    assert_eq!(first + node.told().len(), 600);
+    node.has(&channels);
+    node.rig.wait(Duration::from_millis(10));
+    assert!(node.told().is_empty(), "all is known to all");
+}
+
 #[test]
 fn a_node_that_does_not_list_its_channels_has_none_that_are_known() {
     let mut node = Surveyed::connected();
