@@ -83,7 +83,7 @@ fn admit(
         peer: address,
         tls: listener.tls.is_some(),
     };
-    let handshake = Handshake {
+    let handshake = Box::new(Handshake {
         stream,
         accepted: Instant::now(),
         origin: Box::new(Origin::new(start.id, local, peer, listener.tls.is_some())),
@@ -93,7 +93,7 @@ fn admit(
         outbound: listener.outbound,
         name: Arc::clone(&listener.name),
         meters: Arc::clone(&listener.meters),
-    };
+    });
     supervisor.spawn(
         "connection",
         connection(handshake, start, Arc::clone(world), supervisor.clone()),
@@ -112,12 +112,29 @@ struct Handshake {
     meters: Arc<ListenerMeters>,
 }
 
+/// What only the handshake needs is given back before the session begins: thousands of silent clients stay in the second part.
 async fn connection(
-    handshake: Handshake,
+    handshake: Box<Handshake>,
     start: SessionStart,
     world: Arc<World>,
     supervisor: Supervisor,
 ) {
+    let open = handshake.meters.session();
+    let session = match Box::pin(shake_hands(handshake, start, &world, &supervisor)).await {
+        Some(connection) => driver::run(connection, world, supervisor),
+        None => return,
+    };
+    session.await;
+    drop(open);
+}
+
+/// The connection once TLS is up, if it is to be; `None` when it is closed.
+async fn shake_hands(
+    handshake: Box<Handshake>,
+    start: SessionStart,
+    world: &World,
+    supervisor: &Supervisor,
+) -> Option<Connection> {
     let Handshake {
         stream,
         accepted,
@@ -127,9 +144,8 @@ async fn connection(
         settings,
         outbound,
         name,
-        meters,
-    } = handshake;
-    let open = meters.session();
+        meters: _,
+    } = *handshake;
     if let Err(error) = Transport::tune(&stream) {
         tracing::debug!(session = %start.id, %error, "socket options could not be set");
     }
@@ -139,7 +155,7 @@ async fn connection(
             let deadline = accepted + settings.auth_timeout;
             let handshake = timeout_at(deadline, acceptor.accept(stream));
             let done = tokio::select! {
-                () = supervisor.draining().cancelled() => return,
+                () = supervisor.draining().cancelled() => return None,
                 done = handshake => done,
             };
             match done {
@@ -147,17 +163,17 @@ async fn connection(
                 Ok(Err(error)) => {
                     tracing::debug!(session = %start.id, %error, "TLS handshake failed");
                     world.meters.session_closed(CloseReason::TlsHandshake);
-                    return;
+                    return None;
                 }
                 Err(late) => {
                     tracing::debug!(session = %start.id, %late, "TLS handshake not completed");
                     world.meters.session_closed(CloseReason::TlsHandshake);
-                    return;
+                    return None;
                 }
             }
         }
     };
-    let connection = Connection {
+    Some(Connection {
         start,
         accepted,
         origin,
@@ -166,8 +182,5 @@ async fn connection(
         place,
         outbound,
         listener: name,
-    };
-    // Apart from what the handshake needed, which is over.
-    Box::pin(driver::run(connection, world, supervisor)).await;
-    drop(open);
+    })
 }

@@ -120,10 +120,17 @@ struct Backlog {
 }
 
 /// Runs a connection from its greeting to its end.
-pub(crate) async fn run(connection: Connection, world: Arc<World>, supervisor: Supervisor) {
-    let mut driver = Driver::new(connection, world);
-    let reason = driver.drive(&supervisor).await;
-    driver.finish(reason).await;
+pub(crate) fn run(
+    connection: Connection,
+    world: Arc<World>,
+    supervisor: Supervisor,
+) -> impl Future<Output = ()> + Send {
+    // Made here and boxed, so that the task holds it once: a future keeps room for each place that a value is moved through.
+    let mut driver = Box::new(Driver::new(connection, world));
+    async move {
+        let reason = driver.drive(&supervisor).await;
+        Box::pin(driver.finish(reason)).await;
+    }
 }
 
 impl Driver {
@@ -194,6 +201,9 @@ impl Driver {
         let now = Instant::now().into_std();
         self.session
             .client_input(&mut self.input, &*self.world, now);
+        if self.input.is_empty() {
+            self.input = BytesMut::new();
+        }
         // Wanting more with nothing whole left means that everything sent before the end was taken.
         if self.eof && self.session.wants_input() {
             self.session.client_eof(&*self.world, now);
@@ -345,7 +355,7 @@ impl Driver {
     }
 
     /// Leaves every place where the session is known, and gives the last bytes a moment to go.
-    async fn finish(mut self, reason: CloseReason) {
+    async fn finish(mut self: Box<Self>, reason: CloseReason) {
         self.inbox.close(reason);
         self.presence.leave().await;
         let orderly = !matches!(

@@ -5,11 +5,12 @@
 //! Each source gets its share of each turn: a client that never stops sending cannot keep its own mail and timers waiting.
 
 use std::future::Future;
-use std::pin::{Pin, pin};
+use std::mem::MaybeUninit;
+use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use ami_telemetry::CloseReason;
-use tokio::io::AsyncReadExt;
+use tokio::io::{AsyncRead, ReadBuf};
 use tokio::task::coop;
 use tokio::time::{Instant, Sleep};
 use tokio_util::sync::WaitForCancellationFuture;
@@ -206,11 +207,12 @@ impl Driver {
         if self.eof || !takes_more || self.hearing.is_some() {
             return false;
         }
-        if self.input.capacity() - self.input.len() < READ_BYTES / 4 {
-            self.input.reserve(READ_BYTES);
-        }
-        let read = pin!(self.transport.read_buf(&mut self.input)).poll(cx);
-        match read {
+        // Read elsewhere first: a client that is silent holds no buffer.
+        let mut room = [const { MaybeUninit::uninit() }; READ_BYTES];
+        let mut read = ReadBuf::uninit(&mut room);
+        let polled = Pin::new(&mut self.transport).poll_read(cx, &mut read);
+        self.input.extend_from_slice(read.filled());
+        match polled.map_ok(|()| read.filled().len()) {
             Poll::Ready(Ok(0)) => {
                 self.eof = true;
                 self.feed();
