@@ -67,6 +67,10 @@ impl Message {
         }
     }
 
+    pub fn is_blank(&self) -> bool {
+        self.0.trim_ascii().is_empty()
+    }
+
     /// An event for everybody, told from an item of a list: those have no Privilege, or literally that one.
     pub fn is_broadcast(&self) -> bool {
         self.event().is_some()

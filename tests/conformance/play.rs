@@ -406,6 +406,8 @@ impl Play<'_> {
         let mut told: Vec<(bool, String)> = Vec::new();
         let mut events = Vec::new();
         let mut items = 0;
+        // A stray blank line behind an event of others is theirs, too.
+        let mut behind_others = false;
         for message in &self.seen {
             if self.place.through && message.contains(b"amx1-") {
                 let text = message.0.escape_ascii();
@@ -416,6 +418,10 @@ impl Play<'_> {
             } else if message.event().is_some() && !message.is_broadcast() && !message.ends_list() {
                 items += 1;
             }
+            if message.is_blank() && behind_others {
+                continue;
+            }
+            behind_others = message.is_broadcast() && !self.belongs(message);
             if !self.belongs(message) || !self.is_compared(message) {
                 continue;
             }
