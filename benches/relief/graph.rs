@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use plotters::chart::ChartBuilder;
+use plotters::chart::{ChartBuilder, SeriesLabelPosition};
 use plotters::element::Circle;
 use plotters::prelude::{IntoDrawingArea, SVGBackend};
 use plotters::series::LineSeries;
@@ -80,6 +80,7 @@ pub(crate) fn draw(file: &Path, figures: &[Figure]) -> Outcome<()> {
     }
     chart
         .configure_series_labels()
+        .position(SeriesLabelPosition::UpperLeft)
         .border_style(BLACK)
         .background_style(WHITE)
         .draw()?;
