@@ -27,6 +27,8 @@ mod floor;
 mod node;
 #[path = "end_to_end/process.rs"]
 mod process;
+#[path = "end_to_end/serving.rs"]
+mod serving;
 #[path = "end_to_end/sessions.rs"]
 mod sessions;
 #[path = "end_to_end/subscriber.rs"]

@@ -25,6 +25,8 @@ mod graph;
 mod pollers;
 #[path = "relief/readers.rs"]
 mod readers;
+#[path = "end_to_end/serving.rs"]
+mod serving;
 
 use std::error::Error;
 use std::io::Write;

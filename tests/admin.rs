@@ -3,12 +3,12 @@
 use std::os::unix::fs::PermissionsExt as _;
 
 use ami_proto::{Class, ClassSet};
-use ami_sim::{Faults, SimClient, SimNode};
+use ami_sim::{Faults, SimNode};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::UnixStream;
 
 use crate::node_loss::told;
-use crate::support::watch::{direct, ends_mark, mark, token};
+use crate::support::watch::{direct, ends_mark, mark, succeeds, token};
 use crate::support::{Amiplex, Setup, at_address, header, run_amiplex, simulated, simulation};
 
 const ORIGINATE: [&str; 3] = [
@@ -47,11 +47,6 @@ fn row(table: &str, first: &str) -> Vec<String> {
     row.split_whitespace().map(str::to_owned).collect()
 }
 
-async fn succeeds(client: &mut SimClient, lines: &[&str]) {
-    let answer = client.action(lines).await.expect("answered");
-    assert_eq!(answer.response(), Some(&b"Success"[..]), "{answer:?}");
-}
-
 fn calls(node: &SimNode) -> usize {
     node.received_named("Originate").len()
 }
@@ -86,6 +81,22 @@ async fn a_node_that_drains_gets_no_new_calls_but_those_that_name_it() {
         succeeds(&mut client, &ORIGINATE).await;
     }
     assert_eq!((calls(&one), calls(&two)), (4, 6));
+}
+
+#[tokio::test]
+async fn a_reload_changes_nothing_of_what_the_operator_said() {
+    let (one, two, amiplex) = cluster().await;
+    does(&amiplex, &["drain", "pbx1"]).await;
+    does(&amiplex, &["maintenance", "pbx2"]).await;
+    amiplex.signal("HUP").await;
+    amiplex.wait_for_log("\"reloaded\"", 1).await;
+    let status = does(&amiplex, &["status"]).await;
+    assert_eq!(row(&status, "pbx1")[1], "draining");
+    assert_eq!(row(&status, "pbx2")[1], "maintenance");
+    let mut client = amiplex.login("all", "admin", "adminpw").await;
+    let answer = client.action(&ORIGINATE).await.expect("answered");
+    assert_eq!(answer.response(), Some(&b"Error"[..]), "{answer:?}");
+    assert_eq!((calls(&one), calls(&two)), (0, 0));
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use ami_proto::{Frame, ListMarker};
 use ami_sim::SimClient;
 
-use crate::support::watch::{direct, succeeds, token};
+use crate::support::watch::{direct, standing_call, succeeds, token};
 use crate::support::{Amiplex, Setup, header};
 
 const NODES: [&str; 2] = ["pbx1", "pbx2"];
@@ -17,29 +17,10 @@ async fn surveyed() -> Amiplex {
     amiplex
 }
 
-/// A call that stays, on this node, whose channels are named by `id`; the name of its first.
-async fn standing_call(node: &str, id: &str) -> (SimClient, String) {
+/// A call that stays, on this node, and who placed it; the name of its first channel.
+async fn call_on(node: &str, id: &str) -> (SimClient, String) {
     let mut actor = direct(node, "admin", "adminpw").await;
-    let (channel_id, action_id) = (format!("ChannelId: {id}"), format!("ActionID: {id}"));
-    let lines = [
-        "Action: Originate",
-        &action_id,
-        &channel_id,
-        "Channel: Local/101@tests/n",
-        "Context: caller",
-        "Exten: s",
-        "Priority: 1",
-        "Async: true",
-    ];
-    succeeds(&mut actor, &lines).await;
-    let answered = actor
-        .next_where("the OriginateResponse", |frame| {
-            frame.event_name() == Some(b"OriginateResponse")
-                && frame.action_id() == Some(id.as_bytes())
-        })
-        .await
-        .expect("answered");
-    let name = header(&answered, "Channel");
+    let name = standing_call(&mut actor, id).await;
     (actor, name)
 }
 
@@ -86,7 +67,7 @@ async fn an_action_that_names_a_channel_reaches_the_node_that_has_it() {
     let mut client = amiplex.login("all", "admin", "adminpw").await;
     for node in NODES {
         let id = token("where");
-        let (mut actor, name) = standing_call(node, &id).await;
+        let (mut actor, name) = call_on(node, &id).await;
         seen(&mut client, &id).await;
         for channel in [&id, &name] {
             let line = format!("Channel: {channel}");
@@ -128,9 +109,9 @@ async fn channels_of_two_nodes_are_no_pair() {
     let amiplex = surveyed().await;
     let mut client = amiplex.login("all", "admin", "adminpw").await;
     let (one, other) = (token("one"), token("other"));
-    let (mut first, _) = standing_call("pbx1", &one).await;
+    let (mut first, _) = call_on("pbx1", &one).await;
     seen(&mut client, &one).await;
-    let (mut second, _) = standing_call("pbx2", &other).await;
+    let (mut second, _) = call_on("pbx2", &other).await;
     seen(&mut client, &other).await;
     let (line, extra) = (format!("Channel1: {one}"), format!("Channel2: {other}"));
     let answer = client
@@ -152,7 +133,7 @@ async fn a_list_is_that_of_all_nodes() {
     let mut calls = Vec::new();
     for node in NODES {
         let id = token("listed");
-        let (actor, _) = standing_call(node, &id).await;
+        let (actor, _) = call_on(node, &id).await;
         calls.push((node, id, actor));
     }
     let (items, end) = list(&mut client, "CoreShowChannels").await;

@@ -14,6 +14,7 @@ use std::time::Duration;
 use ami_proto::{Frame, FrameKind};
 use ami_sim::{ClientError, SimClient};
 
+use crate::support::watch::{standing_call, succeeds};
 use crate::support::{Amiplex, Setup, asterisk, control_asterisk, header, last_line};
 
 /// An Asterisk takes its time to start.
@@ -76,11 +77,6 @@ async fn patient(amiplex: &Amiplex, listener: &str) -> SimClient {
     let mut client = amiplex.login(listener, "admin", "adminpw").await;
     client.set_patience(START);
     client
-}
-
-async fn succeeds(client: &mut SimClient, lines: &[&str]) {
-    let answer = client.action(lines).await.expect("answered");
-    assert_eq!(answer.response(), Some(&b"Success"[..]), "{lines:?}");
 }
 
 fn told(frame: &Frame) -> (String, String) {
@@ -382,28 +378,6 @@ fn resynced() -> String {
     crate::support::MANAGER_CONF.replace("resync = no", "resync = yes")
 }
 
-/// A call that stays, with channels of this Uniqueid.
-async fn stands(observer: &mut SimClient, id: &str) {
-    let (channel_id, action_id) = (format!("ChannelId: {id}"), format!("ActionID: {id}"));
-    let lines = [
-        "Action: Originate",
-        &action_id,
-        &channel_id,
-        "Channel: Local/101@tests/n",
-        "Context: caller",
-        "Exten: s",
-        "Priority: 1",
-        "Async: true",
-    ];
-    succeeds(observer, &lines).await;
-    observer
-        .next_where("the OriginateResponse", |frame| {
-            frame.event_name() == Some(b"OriginateResponse") && header(frame, "ActionID") == id
-        })
-        .await
-        .expect("answered");
-}
-
 #[tokio::test]
 async fn channels_that_died_with_their_node_are_closed_for_those_who_saw_them() {
     let amiplex = setup().await.accounts(&resynced()).start().await;
@@ -411,7 +385,7 @@ async fn channels_that_died_with_their_node_are_closed_for_those_who_saw_them() 
     let mut observer = observer().await;
     let mut client = patient(&amiplex, "all").await;
     let id = "died-with-its-node";
-    stands(&mut observer, id).await;
+    standing_call(&mut observer, id).await;
     let of_call = |name: &'static [u8]| {
         move |frame: &Frame| frame.event_name() == Some(name) && header(frame, "Uniqueid") == id
     };
@@ -443,7 +417,7 @@ async fn channels_that_died_with_their_node_are_closed_for_those_who_saw_them() 
     assert_eq!(header(&gone, "Message"), "Node required");
     // Its new life is known like the first.
     let mut observer = self::observer().await;
-    stands(&mut observer, "in-the-new-life").await;
+    standing_call(&mut observer, "in-the-new-life").await;
     client
         .next_where("the new channel", |frame| {
             header(frame, "Uniqueid") == "in-the-new-life" && frame.header("Resync").is_none()
@@ -459,7 +433,7 @@ async fn what_happened_while_the_node_could_not_be_heard_is_made_up() {
     amiplex.wait_for_log("what the node has is known", 2).await;
     let mut observer = observer().await;
     let mut client = patient(&amiplex, "all").await;
-    stands(&mut observer, "ended-unheard").await;
+    standing_call(&mut observer, "ended-unheard").await;
     let of = |name: &'static [u8], id: &'static str| {
         move |frame: &Frame| frame.event_name() == Some(name) && header(frame, "Uniqueid") == id
     };
@@ -484,7 +458,7 @@ async fn what_happened_while_the_node_could_not_be_heard_is_made_up() {
         .action(&["Action: Hangup", channel])
         .await
         .expect("answered");
-    stands(&mut observer, "begun-unheard").await;
+    standing_call(&mut observer, "begun-unheard").await;
     client
         .next_where("the end", of(b"Hangup", "ended-unheard"))
         .await

@@ -7,18 +7,17 @@ use std::fmt::Write;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::Stdio;
-use std::time::Duration;
 
 use ami_sim::SimClient;
 use tempfile::TempDir;
-use tokio::io::{AsyncBufRead, AsyncBufReadExt, BufReader, Lines};
+use tokio::io::{AsyncBufReadExt, BufReader, Lines};
 use tokio::net::TcpStream;
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep};
 
 use crate::cpu::CpuClock;
 use crate::node::{self, NodeProcess};
+use crate::serving::{logged_address, until_answered};
 use crate::{Outcome, say, tls};
 
 /// Account of the clients at amiplex. At the node it is [`node::USER`].
@@ -33,9 +32,6 @@ pub(crate) const SECRET: &str = "bench";
 
 const PLAIN: &str = "amiplex.toml";
 const OVER_TLS: &str = "amiplex-tls.toml";
-
-/// How long a process may take until it serves.
-const READY_DEADLINE: Duration = Duration::from_secs(10);
 
 /// What stands between node and clients.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -226,42 +222,9 @@ async fn amiplex(kind: Kind, directory: &Path) -> Outcome<Middle> {
         _input: None,
         _log: log,
     };
-    until_answered(&middle, directory).await?;
+    let client = middle.client(directory).await?;
+    until_answered(client, USER, SECRET).await?;
     Ok(middle)
-}
-
-/// The address in the line that says where amiplex listens.
-async fn logged_address(lines: &mut Lines<impl AsyncBufRead + Unpin>) -> Outcome<SocketAddr> {
-    let mut said = String::new();
-    while let Some(line) = lines.next_line().await? {
-        let found = line
-            .split_once("\"address\":\"")
-            .and_then(|(_, rest)| rest.split_once('"'));
-        if let Some((address, _)) = found {
-            return Ok(address.parse()?);
-        }
-        said.push_str(&line);
-    }
-    Err(format!("amiplex did not say where it listens, but: {said}").into())
-}
-
-/// Waits until an action comes back from the node.
-async fn until_answered(middle: &Middle, directory: &Path) -> Outcome<()> {
-    let deadline = Instant::now() + READY_DEADLINE;
-    let mut client = middle.client(directory).await?;
-    client.login_with(USER, SECRET, &["Events: off"]).await?;
-    loop {
-        let answer = client
-            .action(&["Action: Getvar", "Variable: READY"])
-            .await?;
-        if answer.response() == Some(b"Success") {
-            return Ok(());
-        }
-        if Instant::now() > deadline {
-            return Err("amiplex does not reach the node".into());
-        }
-        sleep(Duration::from_millis(20)).await;
-    }
 }
 
 async fn floor(kind: Kind, arguments: &[&str]) -> Outcome<Middle> {

@@ -2,24 +2,20 @@
 
 use std::net::SocketAddr;
 use std::process::Stdio;
-use std::time::Duration;
 
 use ami_sim::SimClient;
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep};
 
 use crate::cpu::CpuClock;
+use crate::serving::{logged_address, until_answered};
 use crate::{Outcome, say};
 
 /// Account of the clients at amiplex.
 pub(crate) const USER: &str = "bench";
 pub(crate) const SECRET: &str = "bench";
-
-/// How long it may take until it serves.
-const READY_DEADLINE: Duration = Duration::from_secs(10);
 
 /// Ended when it is dropped.
 pub(crate) struct Amiplex {
@@ -45,16 +41,7 @@ impl Amiplex {
             .spawn()?;
         let stderr = child.stderr.take().ok_or("amiplex has no standard error")?;
         let mut lines = BufReader::new(stderr).lines();
-        let mut said = String::new();
-        let address = loop {
-            let line = lines.next_line().await?;
-            let line =
-                line.ok_or_else(|| format!("amiplex did not say where it listens, but: {said}"))?;
-            if let Some((_, rest)) = line.split_once("\"address\":\"") {
-                break rest.split('"').next().unwrap_or_default().parse()?;
-            }
-            said.push_str(&line);
-        };
+        let address = logged_address(&mut lines).await?;
         let mut log = JoinSet::new();
         log.spawn(async move {
             while let Ok(Some(line)) = lines.next_line().await {
@@ -64,7 +51,7 @@ impl Amiplex {
                 }
             }
         });
-        until_answered(address).await?;
+        until_answered(SimClient::connect(address).await?, USER, SECRET).await?;
         Ok(Self {
             address,
             child,
@@ -90,23 +77,4 @@ fn configuration(asterisk: SocketAddr, sharing: bool) -> String {
         [[listener]]\nname = \"bench\"\nbind = \"127.0.0.1:0\"\n\
         [[node]]\nname = \"pbx1\"\naddress = \"{asterisk}\"\nusername = \"amiplex\"\nsecret = \"amiplex-secret\"\n"
     )
-}
-
-/// Waits until an action comes back from the node.
-async fn until_answered(address: SocketAddr) -> Outcome<()> {
-    let deadline = Instant::now() + READY_DEADLINE;
-    let mut client = SimClient::connect(address).await?;
-    client.login_with(USER, SECRET, &["Events: off"]).await?;
-    loop {
-        let answer = client
-            .action(&["Action: Getvar", "Variable: READY"])
-            .await?;
-        if answer.response() == Some(b"Success") {
-            return Ok(());
-        }
-        if Instant::now() > deadline {
-            return Err("amiplex does not reach the node".into());
-        }
-        sleep(Duration::from_millis(20)).await;
-    }
 }

@@ -10,7 +10,7 @@ use ami_proto::{Frame, FrameKind, Line};
 use ami_sim::SimClient;
 use bytes::Bytes;
 
-use super::asterisk;
+use super::{asterisk, header};
 
 /// A client of the node itself, logged in with all events of its account.
 pub(crate) async fn direct(node: &str, user: &str, secret: &str) -> SimClient {
@@ -69,6 +69,30 @@ pub(crate) async fn succeeds(client: &mut SimClient, lines: &[&str]) -> Frame {
         response.bytes()
     );
     response
+}
+
+/// A call on the actor's node that stays, whose channels have this Uniqueid; the name of its first.
+pub(crate) async fn standing_call(actor: &mut SimClient, id: &str) -> String {
+    let (channel_id, action_id) = (format!("ChannelId: {id}"), format!("ActionID: {id}"));
+    let lines = [
+        "Action: Originate",
+        &action_id,
+        &channel_id,
+        "Channel: Local/101@tests/n",
+        "Context: caller",
+        "Exten: s",
+        "Priority: 1",
+        "Async: true",
+    ];
+    succeeds(actor, &lines).await;
+    let answered = actor
+        .next_where("the OriginateResponse", |frame| {
+            frame.event_name() == Some(b"OriginateResponse")
+                && frame.action_id() == Some(id.as_bytes())
+        })
+        .await
+        .expect("answered");
+    header(&answered, "Channel")
 }
 
 /// Whether the event is the end of that mark.

@@ -13,8 +13,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use ami_access::Accounts;
 use ami_config::{Auth, Config};
 use ami_mux::{
-    AtOnce, Coalesce, Directory, DirectoryEntry, NodeId, NodeSettings, NodeStatus, Rates,
-    RouteRule, SessionSettings, SharedObjects,
+    AtOnce, Coalesce, Condition, Directory, DirectoryEntry, NodeId, NodeSettings, NodeStatus,
+    Rates, RouteRule, SessionSettings, SharedObjects,
 };
 use ami_telemetry::{ListenerMeters, Meters, NodeMeters};
 use arc_swap::ArcSwap;
@@ -194,7 +194,7 @@ impl App {
                 backoff: Backoff::new(node.backoff.min, node.backoff.max),
                 nonce,
                 commands: receiver,
-                meters: NodeMeters::new(&node.name),
+                meters: NodeMeters::new(&node.name, &Condition::ALL.map(Condition::as_str)),
             });
         }
         // An explicit authlimit of manager.conf is the operator's word, as it is on Asterisk.

@@ -16,5 +16,5 @@ pub use fault::Fault;
 pub use logging::LogFormat;
 pub use meters::{
     ActionOutcome, ConnectStep, DropReason, Held, LaneKind, ListenerMeters, LoginFailure, Meters,
-    NodeMeters, NodeState, OTHER_ACTION, RefusalReason,
+    NodeMeters, OTHER_ACTION, RefusalReason,
 };

@@ -15,7 +15,7 @@ use crate::close_reason::CloseReason;
 use crate::names;
 
 pub use listener::{Held, ListenerMeters};
-pub use node::{LaneKind, NodeMeters, NodeState};
+pub use node::{LaneKind, NodeMeters};
 pub use outcome::{ActionOutcome, ConnectStep, DropReason, LoginFailure, RefusalReason};
 
 /// The metrics that have no node and no listener.

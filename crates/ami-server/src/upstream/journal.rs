@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use ami_mux::{ActionEnd, Condition, LaneRole, NodeFigures, NodeNote, NodeStatus};
-use ami_telemetry::{ActionOutcome, LaneKind, NodeMeters, NodeState, OTHER_ACTION};
+use ami_mux::{ActionEnd, LaneRole, NodeFigures, NodeNote, NodeStatus};
+use ami_telemetry::{ActionOutcome, LaneKind, NodeMeters, OTHER_ACTION};
 
 use super::connect::ConnectError;
 
@@ -82,7 +82,7 @@ impl Journal {
 
     pub(crate) fn status(&self, status: &NodeStatus) {
         self.meters.up(status.is_up());
-        self.meters.state(state(status.condition()));
+        self.meters.state(status.condition().as_str());
         self.meters.failures(status.failures);
     }
 
@@ -133,17 +133,5 @@ fn outcome(end: ActionEnd) -> ActionOutcome {
         ActionEnd::Refused => ActionOutcome::Error,
         ActionEnd::NotSent => ActionOutcome::NotSent,
         ActionEnd::Unknown => ActionOutcome::Unknown,
-    }
-}
-
-fn state(condition: Condition) -> NodeState {
-    match condition {
-        Condition::Connecting => NodeState::Connecting,
-        Condition::Booting => NodeState::Booting,
-        Condition::Up => NodeState::Up,
-        Condition::Lagging => NodeState::Lagging,
-        Condition::Draining => NodeState::Draining,
-        Condition::Maintenance => NodeState::Maintenance,
-        Condition::Down => NodeState::Down,
     }
 }

@@ -37,51 +37,6 @@ impl LaneKind {
     }
 }
 
-/// How a node is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum NodeState {
-    /// Not reached since the start.
-    Connecting,
-    /// Logged in and not booted.
-    Booting,
-    /// All is well.
-    Up,
-    /// Its events come late.
-    Lagging,
-    /// It gets no new calls.
-    Draining,
-    /// It gets no actions.
-    Maintenance,
-    /// It cannot be reached.
-    Down,
-}
-
-impl NodeState {
-    /// Every state.
-    pub const ALL: [Self; 7] = [
-        Self::Connecting,
-        Self::Booting,
-        Self::Up,
-        Self::Lagging,
-        Self::Draining,
-        Self::Maintenance,
-        Self::Down,
-    ];
-
-    /// The value of the `state` label.
-    pub const fn as_label(self) -> &'static str {
-        match self {
-            Self::Connecting => "connecting",
-            Self::Booting => "booting",
-            Self::Up => "up",
-            Self::Lagging => "lagging",
-            Self::Draining => "draining",
-            Self::Maintenance => "maintenance",
-            Self::Down => "down",
-        }
-    }
-}
-
 /// The metrics of one node.
 pub struct NodeMeters {
     node: String,
@@ -91,7 +46,7 @@ pub struct NodeMeters {
     upstream_actions_saved: Counter,
     events_received: Counter,
     up: Gauge,
-    states: HashMap<NodeState, Gauge>,
+    states: Vec<(&'static str, Gauge)>,
     failures: Gauge,
     lanes: HashMap<LaneKind, Gauge>,
     pending: Gauge,
@@ -103,8 +58,9 @@ pub struct NodeMeters {
 }
 
 impl NodeMeters {
-    /// Registers the handles of the node with this configured name; it starts as down.
-    pub fn new(node: &str) -> Self {
+    /// Registers the handles of the node with this configured name; it starts as not up. `states` are the words for what it can be,
+    /// the first of them for what it is now.
+    pub fn new(node: &str, states: &[&'static str]) -> Self {
         let labels = [("node", node)];
         let bytes =
             |direction| names::UPSTREAM_BYTES.counter(&[("node", node), ("direction", direction)]);
@@ -114,9 +70,9 @@ impl NodeMeters {
                 names::LANES.gauge(&[("node", node), ("kind", kind.as_label())]),
             )
         };
-        let states = |state: NodeState| {
-            let labels = [("node", node), ("state", state.as_label())];
-            (state, names::NODE_STATE.gauge(&labels))
+        let gauge_of = |state: &&'static str| {
+            let labels = [("node", node), ("state", *state)];
+            (*state, names::NODE_STATE.gauge(&labels))
         };
         let meters = Self {
             node: node.to_owned(),
@@ -126,7 +82,7 @@ impl NodeMeters {
             upstream_actions_saved: names::UPSTREAM_ACTIONS_SAVED.counter(&labels),
             events_received: names::EVENTS_RECEIVED.counter(&labels),
             up: names::NODE_UP.gauge(&labels),
-            states: NodeState::ALL.into_iter().map(states).collect(),
+            states: states.iter().map(gauge_of).collect(),
             failures: names::NODE_FAILURES.gauge(&labels),
             lanes: LaneKind::ALL.into_iter().map(lanes).collect(),
             pending: names::LANE_PENDING.gauge(&labels),
@@ -137,7 +93,7 @@ impl NodeMeters {
             bytes_out: bytes("out"),
         };
         meters.up.set(0.0);
-        meters.state(NodeState::Connecting);
+        meters.state(states.first().copied().unwrap_or_default());
         meters.failures(0);
         meters.pending.set(0.0);
         for gauge in meters.lanes.values() {
@@ -189,8 +145,8 @@ impl NodeMeters {
         self.up.set(if is_up { 1.0 } else { 0.0 });
     }
 
-    /// How it is now.
-    pub fn state(&self, now: NodeState) {
+    /// How it is now: one of the words that it was made with.
+    pub fn state(&self, now: &str) {
         for (state, gauge) in &self.states {
             gauge.set(if *state == now { 1.0 } else { 0.0 });
         }

@@ -90,10 +90,12 @@ fn queue_bytes_go_up_and_down() {
     );
 }
 
+const STATES: [&str; 3] = ["connecting", "up", "lagging"];
+
 #[test]
 fn actions_of_a_node_are_split_by_action_and_outcome() {
     let text = scraped(|_| {
-        let mut meters = NodeMeters::new("pbx1");
+        let mut meters = NodeMeters::new("pbx1", &STATES);
         meters.action_done(
             "Ping",
             ActionOutcome::Success,
@@ -106,7 +108,7 @@ fn actions_of_a_node_are_split_by_action_and_outcome() {
         );
         meters.action_done(OTHER_ACTION, ActionOutcome::NotSent, None);
         meters.up(true);
-        meters.state(NodeState::Lagging);
+        meters.state("lagging");
         meters.failures(3);
         meters.lanes(LaneKind::Action, 3);
         meters.pending(5);
@@ -142,7 +144,7 @@ fn actions_of_a_node_are_split_by_action_and_outcome() {
 
 #[test]
 fn help_and_type_are_exported() {
-    let text = scraped(|_| drop(NodeMeters::new("pbx1")));
+    let text = scraped(|_| drop(NodeMeters::new("pbx1", &STATES)));
     assert_line(&text, "# TYPE amiplex_node_up gauge");
     assert_line(
         &text,
