@@ -406,6 +406,55 @@ async fn a_node_that_answers_late_is_lagging_until_it_answers_in_time() {
     assert_eq!(row(&does(&amiplex, &["status"]).await, "pbx1")[1], "up");
 }
 
+/// It takes connections and logins, its events come, and it answers nothing else.
+#[tokio::test]
+async fn a_node_that_answers_no_action_is_silent_until_it_answers() {
+    let one = SimNode::start(simulation("pbx1")).await.expect("listens");
+    let two = SimNode::start(simulation("pbx2")).await.expect("listens");
+    let mut mute = simulated(&one);
+    mute.more
+        .push_str("keepalive = { interval = \"100ms\", deadline = \"200ms\" }\n");
+    let setup = Setup::new(vec![mute, simulated(&two)]).more(RULE);
+    let amiplex = setup.start().await;
+    amiplex.wait_for_log("what the node has is known", 2).await;
+    let mut client = amiplex.login("all", "admin", "adminpw").await;
+    one.set_faults(Faults::none().never_answer("*"));
+    // What keeps the event lane alive: it is heard, and only the Ping on it is not answered.
+    let raising = async {
+        loop {
+            one.emit("Tick", ClassSet::of(Class::Call), &[]);
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+    };
+    let found = async {
+        amiplex.wait_for_log("node answers nothing", 1).await;
+        let status = does(&amiplex, &["status"]).await;
+        assert_eq!(row(&status, "pbx1")[1], "silent", "{status}");
+        assert!(status.contains("no answer to"), "{status}");
+        let named = [&ORIGINATE[..], &["Node: pbx1"]].concat();
+        let refused = client.action(&named).await.expect("answered");
+        let message = "Node pbx1 does not answer, action not sent";
+        assert_eq!(header(&refused, "Message"), message);
+        assert_eq!(header(&refused, "Outcome"), "not-sent");
+        for _ in 0..4 {
+            succeeds(&mut client, &ORIGINATE).await;
+        }
+        assert_eq!((calls(&one), calls(&two)), (0, 4));
+        let list = client.list(&["Action: CoreShowChannels"]).await;
+        let end = list.expect("answered").pop().expect("an end");
+        assert_eq!(header(&end, "NodesFailed"), "pbx1 (silent)");
+        one.set_faults(Faults::none());
+        amiplex.wait_for_log("node answers again", 1).await;
+        succeeds(&mut client, &named).await;
+        assert_eq!(calls(&one), 1);
+    };
+    tokio::select! {
+        () = raising => {}
+        () = found => {}
+    }
+    assert_ne!(row(&does(&amiplex, &["status"]).await, "pbx1")[1], "silent");
+}
+
 #[tokio::test]
 async fn a_node_that_takes_connections_and_says_nothing_is_down_with_its_next_attempt() {
     let silent = tokio::net::TcpListener::bind("127.0.0.1:0")

@@ -56,6 +56,16 @@ impl Service {
     }
 }
 
+/// Whether a node that is connected is given actions.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Breaker {
+    /// It is.
+    #[default]
+    Closed,
+    /// It took actions and answered none: they are refused, until it answers amiplex.
+    Open,
+}
+
 /// How a node is, in one word: what its connection is, unless the operator has taken it out of service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Condition {
@@ -67,6 +77,8 @@ pub enum Condition {
     Up,
     /// The same, but its events come late.
     Lagging,
+    /// It is connected, its events come, and it answers no action: none is sent.
+    Silent,
     /// It is connected, and the operator lets its calls run out.
     Draining,
     /// The operator has it in maintenance, connected or not: that it goes away then is what is wanted.
@@ -77,11 +89,12 @@ pub enum Condition {
 
 impl Condition {
     /// Every condition.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Connecting,
         Self::Booting,
         Self::Up,
         Self::Lagging,
+        Self::Silent,
         Self::Draining,
         Self::Maintenance,
         Self::Down,
@@ -94,6 +107,7 @@ impl Condition {
             Self::Booting => "booting",
             Self::Up => "up",
             Self::Lagging => "lagging",
+            Self::Silent => "silent",
             Self::Draining => "draining",
             Self::Maintenance => "maintenance",
             Self::Down => "down",
@@ -125,6 +139,8 @@ pub struct NodeStatus {
     pub reason: Arc<str>,
     /// Its events come late.
     pub lagging: bool,
+    /// Whether it is given actions.
+    pub breaker: Breaker,
     /// Attempts in a row that did not lead to a login on the event lane, or to one that was lost at once.
     pub failures: u32,
     /// Greeting version last seen.
@@ -150,6 +166,7 @@ impl NodeStatus {
             settled: true,
             reason: "not connected yet".into(),
             lagging: false,
+            breaker: Breaker::Closed,
             failures: 0,
             version: None,
             booted: None,
@@ -166,6 +183,7 @@ impl NodeStatus {
             (Service::Maintenance, _) => Condition::Maintenance,
             (_, NodeState::Connecting) => Condition::Connecting,
             (_, NodeState::Down) => Condition::Down,
+            (_, NodeState::Booting | NodeState::Up) if self.is_silent() => Condition::Silent,
             (Service::Draining, NodeState::Booting | NodeState::Up) => Condition::Draining,
             (Service::Open, NodeState::Booting) => Condition::Booting,
             (Service::Open, NodeState::Up) if self.lagging => Condition::Lagging,
@@ -173,14 +191,19 @@ impl NodeStatus {
         }
     }
 
-    /// Whether actions can be sent.
+    /// Whether it is connected.
     pub fn is_up(&self) -> bool {
         matches!(self.state, NodeState::Up | NodeState::Booting)
     }
 
+    /// Whether it is connected and answers no actions: none is sent.
+    pub fn is_silent(&self) -> bool {
+        self.breaker == Breaker::Open
+    }
+
     /// Whether a rule may send an action here that could go elsewhere.
     pub fn takes_routed(&self) -> bool {
-        self.is_up() && self.service == Service::Open
+        self.is_up() && !self.is_silent() && self.service == Service::Open
     }
 }
 

@@ -27,7 +27,9 @@ mod security;
 pub mod upstream;
 mod view;
 
-pub use directory::{Booted, Condition, Directory, DirectoryEntry, NodeState, NodeStatus, Service};
+pub use directory::{
+    Booted, Breaker, Condition, Directory, DirectoryEntry, NodeState, NodeStatus, Service,
+};
 pub use downstream::{
     EndReason, Interest, LoginFault, Rates, RefusalKind, Session, SessionEffect, SessionNote,
     SessionSettings, SessionStart, Surroundings,

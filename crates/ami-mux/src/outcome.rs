@@ -23,6 +23,8 @@ pub enum Cause {
     NodeDown,
     /// The operator has the node in maintenance.
     Maintenance,
+    /// The node takes actions and answers none.
+    Silent,
     /// The action's deadline passed.
     Deadline,
     /// Too many asynchronous actions of this node wait for their event.
@@ -52,6 +54,7 @@ impl Failure {
         match self.cause {
             Cause::NodeDown => format!("Node {node} is down, {end}"),
             Cause::Maintenance => format!("Node {node} is in maintenance, {end}"),
+            Cause::Silent => format!("Node {node} does not answer, {end}"),
             Cause::Deadline => format!("Deadline passed, {end}"),
             Cause::TooManyPending => format!("Too many actions pending on node {node}, {end}"),
             Cause::Draining => "Asterisk is shutting down".to_owned(),

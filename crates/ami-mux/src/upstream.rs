@@ -4,10 +4,11 @@
 //! [`queue`] (its session's fair turn, [`rounds`] of what several ask alike by [`sharing`], in [`rotation`] within what [`load`] allows), [`dispatch`] (which lane), [`writing`]
 //! (registered in [`pending`], then written), [`reply`] (what a
 //! frame means for it, [`own_items`] for accounts with `channels`, [`giving`] it out), [`async_ids`] (what outlives the answer). [`lane`] and
-//! [`login`] are one connection's life; [`ending`] is the machine's own end; [`keepalive`], [`inquiry`], [`survey`], [`narrowing`] and [`timers`] are what amiplex does on its own
+//! [`login`] are one connection's life; [`breaker`] keeps actions from a node that answers none; [`ending`] is the machine's own end; [`keepalive`], [`inquiry`], [`survey`], [`narrowing`] and [`timers`] are what amiplex does on its own
 //! account.
 
 mod async_ids;
+mod breaker;
 mod dispatch;
 mod effect;
 mod ending;

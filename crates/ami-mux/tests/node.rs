@@ -8,6 +8,8 @@
     reason = "a test fails loudly"
 )]
 
+#[path = "node/breaker.rs"]
+mod breaker;
 #[path = "node/by_node.rs"]
 mod by_node;
 #[path = "node/ending.rs"]

@@ -383,6 +383,23 @@ fn a_list_of_all_nodes_is_one_list_and_what_follows_waits_for_it() {
 }
 
 #[test]
+fn a_list_leaves_out_and_names_a_silent_node() {
+    let mut desk = Desk::logged_in("a");
+    desk.is_silent(1);
+    desk.says("Action: CoreShowChannels|ActionID: 1");
+    assert_eq!(desk.submitted.len(), 1);
+    let (node, seq) = (desk.submitted[0].0, desk.submitted[0].1.seq);
+    assert_eq!(node, NodeId(0));
+    let start = "Response: Success|ActionID: 1|EventList: start";
+    desk.part(0, seq, start, PartKind::ListStart);
+    let complete = "Event: CoreShowChannelsComplete|ActionID: 1|EventList: Complete|ListItems: 0";
+    desk.part(0, seq, complete, PartKind::Complete);
+    let heard = desk.heard();
+    let end = "NodesOk: 1|NodesFailed: pbx2 (silent)||";
+    assert!(heard.contains(end), "{heard}");
+}
+
+#[test]
 fn a_list_leaves_out_and_names_a_node_in_maintenance() {
     let mut desk = Desk::logged_in("a");
     desk.serves(1, ami_mux::Service::Maintenance);

@@ -118,9 +118,11 @@ impl Session {
 fn why_not(entry: &DirectoryEntry) -> Option<&'static str> {
     if entry.status.service == Service::Maintenance {
         Some("maintenance")
-    } else if entry.status.is_up() {
-        None
-    } else {
+    } else if !entry.status.is_up() {
         Some("down")
+    } else if entry.status.is_silent() {
+        Some("silent")
+    } else {
+        None
     }
 }

@@ -68,6 +68,13 @@ pub enum NodeNote {
     },
     /// They come in time again.
     Punctual,
+    /// It takes actions and answers none: its breaker is open.
+    Silent {
+        /// What was not answered.
+        reason: String,
+    },
+    /// It answers again: its breaker is closed.
+    Answers,
     /// A lane other than the event lane was lost.
     LaneLost {
         /// Why.

@@ -76,7 +76,7 @@ impl<R: Clone> Node<R> {
             since_reload: seconds("LastReload"),
         });
         self.status.state = NodeState::Up;
-        if !self.status.lagging {
+        if !self.status.lagging && !self.status.is_silent() {
             self.status.reason = "fully booted".into();
         }
         self.publish_status();

@@ -27,12 +27,7 @@ impl<R: Clone> Node<R> {
             .map(|lane| lane.id)
             .collect();
         for id in due {
-            if let Err(error) = self.send_internal(id, Internal::Ping, &[], now) {
-                self.lose_lane(id, &error.to_string(), now);
-            }
-            if let Some(lane) = self.lanes.get_mut(&id) {
-                lane.pinged = now;
-            }
+            self.ping(id, now);
         }
         self.notice_lag(now);
         let next = self
@@ -43,6 +38,16 @@ impl<R: Clone> Node<R> {
             .min();
         if let Some(at) = next {
             self.arm(at);
+        }
+    }
+
+    /// Pings the lane.
+    pub(super) fn ping(&mut self, id: LaneId, now: Instant) {
+        if let Err(error) = self.send_internal(id, Internal::Ping, &[], now) {
+            self.lose_lane(id, &error.to_string(), now);
+        }
+        if let Some(lane) = self.lanes.get_mut(&id) {
+            lane.pinged = now;
         }
     }
 

@@ -69,7 +69,9 @@ impl<R: Clone> Node<R> {
             return;
         }
         self.status.lagging = true;
-        self.status.reason = format!("its events come late, by {took:.1?} or more").into();
+        if !self.status.is_silent() {
+            self.status.reason = format!("its events come late, by {took:.1?} or more").into();
+        }
         self.publish_status();
         self.note(NodeNote::Lagging { took });
     }
@@ -79,13 +81,20 @@ impl<R: Clone> Node<R> {
             return;
         }
         self.status.lagging = false;
-        let reason = if self.status.state == NodeState::Up {
-            "fully booted"
-        } else {
-            "logged in"
-        };
-        self.status.reason = reason.into();
+        if !self.status.is_silent() {
+            self.say_why_up();
+        }
         self.publish_status();
         self.note(NodeNote::Punctual);
+    }
+
+    /// The reason of a node that answers.
+    pub(super) fn say_why_up(&mut self) {
+        let reason = match self.status.state {
+            _ if self.status.lagging => "its events come late",
+            NodeState::Up => "fully booted",
+            NodeState::Booting | NodeState::Connecting | NodeState::Down => "logged in",
+        };
+        self.status.reason = reason.into();
     }
 }

@@ -70,6 +70,8 @@ pub(super) struct Lane {
     /// When the present head became the head.
     pub(super) head_since: Instant,
     pub(super) last_heard: Instant,
+    /// When it was asked for.
+    pub(super) began: Instant,
     /// When a keepalive Ping was last sent, at first when it began.
     pub(super) pinged: Instant,
     pub(super) last_used: Instant,
@@ -96,6 +98,7 @@ impl Lane {
             overdue_since: None,
             head_since: now,
             last_heard: now,
+            began: now,
             pinged: now,
             last_used: now,
             ready_since: None,

@@ -225,7 +225,7 @@ impl<R: Clone> Node<R> {
                 self.begin_masks(now);
             }
             Some(LaneRole::Action | LaneRole::Blocking) => {
-                self.action_attempt = 0;
+                self.probe_new_lane(id, now);
                 self.survey(now);
                 self.inquire(now);
             }
@@ -238,6 +238,7 @@ impl<R: Clone> Node<R> {
     fn node_up(&mut self, now: Instant) {
         let id: NodeId = self.settings.id;
         self.action_attempt = 0;
+        self.suspected_since = None;
         self.status.state = NodeState::Booting;
         self.status.reason = "logged in".into();
         self.status.failures = 0;

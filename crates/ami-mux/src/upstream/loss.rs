@@ -13,7 +13,7 @@ use super::lane::{Lane, LaneRole};
 use super::node::Node;
 use super::own_items::OwnItems;
 use super::pending::{Asked, Awaiting, Client, Owner, Pending, PendingKey};
-use crate::directory::NodeState;
+use crate::directory::{Breaker, NodeState};
 use crate::ids::LaneId;
 use crate::mail::{Mail, PartKind};
 use crate::outcome::{CancelledList, Cause, Failure, Outcome};
@@ -61,11 +61,16 @@ impl<R: Clone> Node<R> {
                     reason: reason.to_owned(),
                 });
                 self.questions_lost(lane.id);
-                if !lane.was_stable(now) {
+                self.suspect_lost_lane(lane, reason);
+                if !lane.was_stable(now) || self.status.is_silent() {
                     self.action_attempt = self.action_attempt.saturating_add(1);
                 }
                 if self.status.is_up() {
-                    self.keep_minimum(now);
+                    if self.suspected_since.is_none() {
+                        self.keep_minimum(now);
+                    } else {
+                        self.probe(now);
+                    }
                     self.survey(now);
                     self.dispatch(now);
                 }
@@ -88,6 +93,8 @@ impl<R: Clone> Node<R> {
         self.status.reason = reason.into();
         self.status.booted = None;
         self.status.lagging = false;
+        self.status.breaker = Breaker::Closed;
+        self.suspected_since = None;
         self.publish_status();
         self.note(NodeNote::Down {
             reason: reason.to_owned(),

@@ -45,6 +45,8 @@ pub struct Node<R> {
     pub(super) narrowing: Narrowing,
     pub(super) event_attempt: u32,
     pub(super) action_attempt: u32,
+    /// Since when it is not sure that the node answers; set while its breaker is open.
+    pub(super) suspected_since: Option<Instant>,
     /// The lane that takes no quick actions until a slow one has had it.
     pub(super) reserved: Option<LaneId>,
     pub(super) wake_at: Option<Instant>,
@@ -86,6 +88,7 @@ impl<R: Clone> Node<R> {
             narrowing: Narrowing::default(),
             event_attempt: attempt,
             action_attempt: 0,
+            suspected_since: None,
             reserved: None,
             wake_at: None,
             draining: false,
@@ -181,6 +184,8 @@ impl<R: Clone> Node<R> {
             Some(Cause::Maintenance)
         } else if !self.status.is_up() {
             Some(Cause::NodeDown)
+        } else if self.status.is_silent() {
+            Some(Cause::Silent)
         } else {
             None
         };

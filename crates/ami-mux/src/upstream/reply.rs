@@ -43,7 +43,12 @@ impl<R: Clone> Node<R> {
             self.key_on_lane(lane, frame)
         };
         match key {
-            Some(key) => self.on_answer(key, frame, now),
+            Some(key) => {
+                if !on_event_lane {
+                    self.heard_answer(key, now);
+                }
+                self.on_answer(key, frame, now);
+            }
             // One that nobody waits for ends nothing.
             None if frame.kind() == FrameKind::Blank => {}
             None if on_event_lane => self.on_event(frame, now),

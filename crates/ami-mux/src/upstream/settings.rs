@@ -70,6 +70,8 @@ impl NodeSettings {
     pub const ASYNC_MAX: usize = 65_536;
     /// Bytes that wait for one lane's socket before it takes no new work.
     pub const LANE_OUT_BYTES_MAX: usize = 256 * 1024;
+    /// With events later than this the event lane is opened anew, though it is heard: the node's lists tell more than they would.
+    pub const LATE_EVENTS_MAX: Duration = Duration::from_mins(2);
     /// Effects that wait to be carried out before no more messages of a lane are read.
     pub const EFFECTS_MAX: usize = 4_096;
     /// Asterisk's own default timeout of Originate.

@@ -3,12 +3,15 @@
 use std::time::Instant;
 
 use super::effect::{NodeEffect, NodeNote};
-use super::lane::LaneRole;
+use super::lane::{Lane, LaneRole};
 use super::node::Node;
 use super::pending::{Awaiting, Internal, Owner, PendingKey};
+use super::settings::NodeSettings;
 use crate::ids::LaneId;
 use crate::mail::PartKind;
 use crate::outcome::{Cause, Failure, Outcome};
+
+const UNANSWERED: &str = "the node did not answer amiplex in time";
 
 impl<R: Clone> Node<R> {
     /// Time has reached [`Node::poll_timeout`].
@@ -46,6 +49,10 @@ impl<R: Clone> Node<R> {
             .map(|lane| lane.id)
             .collect();
         for id in late {
+            let is_for_actions = |lane: &Lane| lane.role != LaneRole::Event;
+            if self.lanes.get(&id).is_some_and(is_for_actions) {
+                self.suspect(now);
+            }
             self.lose_lane(id, "no login within its deadline", now);
         }
         let next = self
@@ -121,6 +128,22 @@ impl<R: Clone> Node<R> {
     /// A lane on which amiplex is not answered ends, but not with actions of clients: those are awaited as long as any
     /// others, and the lane takes no new ones.
     fn question_overdue(&mut self, key: PendingKey, question: Internal, id: LaneId, now: Instant) {
+        let is_ping = question == Internal::Ping;
+        let asked = self.pending.entry(key).map_or(now, |asked| asked.written);
+        let is_event_lane = |lane: &Lane| lane.role == LaneRole::Event;
+        if self.lanes.get(&id).is_none_or(is_event_lane) {
+            if is_ping {
+                self.event_ping_overdue(key, id, asked, now);
+            } else {
+                self.lose_lane(id, UNANSWERED, now);
+            }
+            return;
+        }
+        if is_ping {
+            self.ping_unanswered(asked, now);
+        } else {
+            self.suspect(now);
+        }
         let is_awaited = |key: &PendingKey| {
             let pending = self.pending.entry(*key);
             pending.is_some_and(|pending| {
@@ -128,24 +151,11 @@ impl<R: Clone> Node<R> {
             })
         };
         let lane = self.lanes.get_mut(&id);
-        let Some(lane) =
-            lane.filter(|lane| lane.role != LaneRole::Event && lane.written.iter().any(is_awaited))
-        else {
-            match question {
-                Internal::Ping => match self.still_heard_until(id, now) {
-                    Some(until) => self.await_longer(key, until),
-                    None => self.ping_failed(id, now),
-                },
-                Internal::Challenge
-                | Internal::Login
-                | Internal::ListCommands
-                | Internal::AccountLimits
-                | Internal::EventMask
-                | Internal::Identity
-                | Internal::Queues
-                | Internal::Survey { .. } => {
-                    self.lose_lane(id, "the node did not answer amiplex in time", now);
-                }
+        let Some(lane) = lane.filter(|lane| lane.written.iter().any(is_awaited)) else {
+            if is_ping {
+                self.ping_failed(id, now);
+            } else {
+                self.lose_lane(id, UNANSWERED, now);
             }
             return;
         };
@@ -153,10 +163,24 @@ impl<R: Clone> Node<R> {
         let again = now + self.settings.action_deadline;
         if let Some(pending) = self.pending.entry_mut(key) {
             pending.expired = true;
-            pending.deadline = again;
         }
-        self.arm(again);
+        self.await_longer(key, again);
         self.questions_lost(id);
+    }
+
+    /// The event lane is dead if nothing is heard there, and of no use if its events are older than what lists would tell.
+    fn event_ping_overdue(&mut self, key: PendingKey, id: LaneId, asked: Instant, now: Instant) {
+        match self.still_heard_until(id, now) {
+            None => self.ping_failed(id, now),
+            Some(until) => {
+                let at_last = asked + NodeSettings::LATE_EVENTS_MAX;
+                if at_last <= now {
+                    self.lose_lane(id, "its events come too late", now);
+                } else {
+                    self.await_longer(key, until.min(at_last));
+                }
+            }
+        }
     }
 
     fn await_longer(&mut self, key: PendingKey, until: Instant) {
@@ -189,6 +213,7 @@ impl<R: Clone> Node<R> {
             // Its bytes must never leave after the client was told so: the lane ends here, unwritten bytes with it.
             lane.written.retain(|written| *written != key);
             self.fail_pending(key, failure);
+            self.suspect(now);
             self.lose_lane(id, "the node reads nothing", now);
             return;
         }
@@ -201,6 +226,7 @@ impl<R: Clone> Node<R> {
             self.release(turns);
         }
         self.arm(again);
+        self.suspect(now);
     }
 
     fn end_quietly(&mut self, key: PendingKey, now: Instant) {

@@ -308,6 +308,13 @@ impl Desk {
         self.world.directory = Arc::new(directory);
     }
 
+    pub(crate) fn is_silent(&mut self, node: u16) {
+        let mut directory = Directory::clone(&self.world.directory);
+        let entry = directory.entry_mut(NodeId(node)).expect("a node");
+        entry.status.breaker = ami_mux::Breaker::Open;
+        self.world.directory = Arc::new(directory);
+    }
+
     pub(crate) fn wait(&mut self, time: Duration) {
         self.now += time;
         if self.session.poll_timeout().is_some_and(|at| at <= self.now) {

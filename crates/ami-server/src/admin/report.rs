@@ -23,7 +23,7 @@ pub struct NodeReport {
     pub name: String,
     /// Configured tags.
     pub tags: Vec<String>,
-    /// The word for how it is: `connecting`, `booting`, `up`, `lagging`, `draining`, `maintenance` or `down`.
+    /// The word for how it is: `connecting`, `booting`, `up`, `lagging`, `silent`, `draining`, `maintenance` or `down`.
     pub state: String,
     /// Whether amiplex is logged in there, whatever the service.
     pub connected: bool,

@@ -49,6 +49,10 @@ impl Journal {
                 tracing::warn!(node, ?took, "the node's events come late");
             }
             NodeNote::Punctual => tracing::info!(node, "the node's events come in time again"),
+            NodeNote::Silent { reason } => {
+                tracing::warn!(node, reason, "node answers nothing, no actions are sent");
+            }
+            NodeNote::Answers => tracing::info!(node, "node answers again"),
             NodeNote::LaneLost { reason } => tracing::warn!(node, reason, "action lane lost"),
             NodeNote::Shortcoming(text) => {
                 tracing::warn!(node, text, "upstream account is not enough");

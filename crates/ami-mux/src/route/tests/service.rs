@@ -31,6 +31,25 @@ fn a_node_out_of_service_gets_no_new_calls_by_rule_and_what_names_it() {
     }
 }
 
+/// What answers nothing gets nothing by rule; what names it is refused by its machine.
+#[test]
+fn a_silent_node_gets_nothing_by_rule() {
+    let mut directory = directory();
+    directory
+        .entry_mut(NodeId(0))
+        .expect("a node")
+        .status
+        .breaker = crate::Breaker::Open;
+    let rules = [rule(Choice::Priority, &[(0, 1), (1, 1)])];
+    let mut ask = Ask::of(&directory);
+    ask.rules = &rules;
+    assert_eq!(ask.route(ORIGINATE), Route::Node(NodeId(1)));
+    assert_eq!(
+        ask.route(&format!("{ORIGINATE}|Node: pbx0")),
+        Route::Node(NodeId(0))
+    );
+}
+
 #[test]
 fn a_rule_without_a_node_in_service_says_so() {
     let mut directory = serving(&[(0, Service::Draining), (1, Service::Maintenance)]);
