@@ -36,6 +36,7 @@ mod drain;
 mod events;
 mod hashed_secret;
 mod isolation;
+mod kept_answers;
 mod likeness;
 mod login;
 mod narrow_events;

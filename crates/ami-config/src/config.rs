@@ -15,7 +15,7 @@ use std::time::Duration;
 use ami_access::OnNodeLoss;
 use ami_proto::{AmiVersion, CommandOutput};
 
-pub use coalesce::Coalesce;
+pub use coalesce::{CacheRule, Coalesce};
 pub use fingerprint::{Fingerprint, NoFingerprint};
 pub use node::{AtOnce, Auth, Backoff, Keepalive, Lanes, Node, NodeTls};
 pub use route::{Policy, Route};

@@ -19,9 +19,9 @@ mod raw;
 mod validate;
 
 pub use config::{
-    Admin, AdminSocket, AtOnce, Auth, Backoff, Coalesce, Config, Fingerprint, Keepalive, Labels,
-    Lanes, Limits, Listener, ListenerTls, Log, LogFormat, Node, NodeTls, Outbound, Policy, Rate,
-    Route, Server,
+    Admin, AdminSocket, AtOnce, Auth, Backoff, CacheRule, Coalesce, Config, Fingerprint, Keepalive,
+    Labels, Lanes, Limits, Listener, ListenerTls, Log, LogFormat, Node, NodeTls, Outbound, Policy,
+    Rate, Route, Server,
 };
 pub use error::{ConfigErrors, Place, Problem};
 pub use load::{load, load_from};

@@ -5,6 +5,7 @@
 
 mod scalar;
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bytesize::ByteSize;
@@ -110,7 +111,13 @@ pub(crate) struct Coalesce {
     #[serde(with = "humantime_serde")]
     pub(crate) window: Option<Duration>,
     pub(crate) commands: Option<Words>,
+    pub(crate) cache: BTreeMap<String, Age>,
 }
+
+/// How old something may be.
+#[derive(Debug, Deserialize)]
+#[serde(transparent)]
+pub(crate) struct Age(#[serde(with = "humantime_serde")] pub(crate) Duration);
 
 /// One `[[listener]]`
 #[derive(Debug, Default, Deserialize)]

@@ -45,7 +45,7 @@ pub use rate_limit::RateLimit;
 pub use route::{Choice, Reason, Route, RoutePolicy, RouteRule, RuleTarget, Turns, route};
 pub use security::{Audience, SecurityEvent, SecurityMatter, SecurityReport};
 pub use upstream::{
-    ActionEnd, AtOnce, Coalesce, LaneLoss, LaneRole, Node, NodeEffect, NodeFigures, NodeNote,
-    NodeSettings, Submission,
+    ActionEnd, AtOnce, CacheRule, Coalesce, LaneLoss, LaneRole, Node, NodeEffect, NodeFigures,
+    NodeNote, NodeSettings, Submission,
 };
 pub use view::View;

@@ -16,6 +16,8 @@ mod by_node;
 mod ending;
 #[path = "node/irregular.rs"]
 mod irregular;
+#[path = "node/kept.rs"]
+mod kept;
 #[path = "node/lag.rs"]
 mod lag;
 #[path = "node/lanes.rs"]

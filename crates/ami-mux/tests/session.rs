@@ -17,6 +17,8 @@ mod command_output;
 mod desk;
 #[path = "session/hashed_secret.rs"]
 mod hashed_secret;
+#[path = "session/kept.rs"]
+mod kept;
 #[path = "session/rate.rs"]
 mod rate;
 #[path = "session/resync.rs"]

@@ -3,6 +3,8 @@
 //! Start: everything is bound before anything runs, so that a port in use is told at once. Drain: listeners first, then the
 //! sessions' actions in flight up to a limit, then the lanes; every task is joined.
 
+mod coalesce;
+
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
@@ -13,8 +15,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use ami_access::Accounts;
 use ami_config::{Auth, Config};
 use ami_mux::{
-    AtOnce, Coalesce, Condition, Directory, DirectoryEntry, NodeId, NodeSettings, NodeStatus,
-    Rates, RouteRule, SessionSettings, SharedObjects,
+    AtOnce, Condition, Directory, DirectoryEntry, NodeId, NodeSettings, NodeStatus, Rates,
+    RouteRule, SessionSettings, SharedObjects,
 };
 use ami_telemetry::{ListenerMeters, Meters, NodeMeters};
 use arc_swap::ArcSwap;
@@ -466,11 +468,7 @@ fn node_settings(
             command: node.at_once.command,
             list: node.at_once.list,
         },
-        coalesce: Coalesce {
-            enabled: config.coalesce.enabled,
-            window: config.coalesce.window,
-            commands: config.coalesce.commands.clone().into(),
-        },
+        coalesce: coalesce::coalesce(config),
     }
 }
 

@@ -63,7 +63,8 @@ metrics_table! {
     ACTIONS_LOCAL Counter Count "amiplex_actions_local_total" "Actions answered by amiplex itself, by action.";
     ACTIONS_REFUSED Counter Count "amiplex_actions_refused_total" "Actions refused before routing, by reason.";
     ACTIONS_SHARED Counter Count "amiplex_actions_shared_total" "Actions answered together with equal ones of other sessions, by node.";
-    UPSTREAM_ACTIONS_SAVED Counter Count "amiplex_upstream_actions_saved_total" "Actions that were not written to the node, because one answer served several sessions, by node.";
+    ACTIONS_FROM_CACHE Counter Count "amiplex_actions_from_cache_total" "Actions answered with an answer that was kept, by node.";
+    UPSTREAM_ACTIONS_SAVED Counter Count "amiplex_upstream_actions_saved_total" "Actions that were not written to the node, because one answer served several sessions or was kept, by node.";
     ACTION_SECONDS Histogram Seconds "amiplex_action_seconds" "Time from writing an action to a node to its final answer, by node.";
 
     EVENTS_RECEIVED Counter Count "amiplex_events_received_total" "Events received on the event lane, by node.";

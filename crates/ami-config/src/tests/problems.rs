@@ -423,3 +423,72 @@ fn problems_can_be_taken_apart() {
         ("log.format", &Place::Line(10))
     );
 }
+
+#[test]
+fn what_cannot_be_kept_is_refused() {
+    let cases = [
+        (
+            "[coalesce]\ncache = { CoreStatus = \"61s\" }",
+            "coalesce.cache.CoreStatus: must be at most 1min",
+        ),
+        (
+            "[coalesce]\ncache = { Nonsense = \"1s\" }",
+            "coalesce.cache.Nonsense: is not an action that amiplex knows",
+        ),
+        (
+            "[coalesce]\ncache = { Getvar = \"1s\" }",
+            "coalesce.cache.Getvar: may change something, or answers each client differently: it cannot be kept",
+        ),
+        (
+            "[coalesce]\ncache = { FAXStats = \"1s\" }",
+            "coalesce.cache.FAXStats: has no regular answer that could tell its age: it cannot be kept",
+        ),
+        (
+            "[coalesce]\ncache = { \"CoreStatus: x\" = \"1s\" }",
+            "coalesce.cache.CoreStatus: x: must be the name of an action alone; only Command has lines",
+        ),
+        (
+            "[coalesce]\ncache = { Command = \"1s\" }",
+            "coalesce.cache.Command: must say which lines, as in \"Command: core show channels\"",
+        ),
+        (
+            "[coalesce]\ncache = { \"Command: core restart now\" = \"1s\" }",
+            "coalesce.cache.Command: core restart now: is not among coalesce.commands",
+        ),
+        (
+            "[coalesce]\ncache = { \"command:core *\" = \"1s\" }",
+            "coalesce.cache.command:core *: is not among coalesce.commands",
+        ),
+        (
+            "[coalesce]\ncache = { CoreStatus = \"1s\" }\nenabled = false",
+            "coalesce.cache: has no effect without coalesce.enabled",
+        ),
+    ];
+    for (more, problem) in cases {
+        assert_report(&with(more), &[&format!("configuration:10: {problem}")]);
+    }
+}
+
+#[test]
+fn answers_are_kept_of_what_only_reads() {
+    let config = accepted(&with(
+        "[coalesce]\ncommands = \"core show *\"\n[coalesce.cache]\ncoreshowchannels = \"500ms\"\nQueueStatus = \"1min\"\n\
+         CoreStatus = \"0s\"\n\"command: Core Show c*\" = \"1s\"\n\"Command: core show *\" = \"2s\"",
+    ));
+    let cache = config.coalesce.cache.iter();
+    let mut kept: Vec<(&str, bool, u128)> = cache
+        .map(|rule| (rule.action, rule.command.is_some(), rule.age.as_millis()))
+        .collect();
+    kept.sort_unstable();
+    assert_eq!(
+        kept,
+        [
+            ("Command", true, 1000),
+            ("Command", true, 2000),
+            ("CoreShowChannels", false, 500),
+            ("CoreStatus", false, 0),
+            ("QueueStatus", false, 60_000),
+        ]
+    );
+    assert!(accepted(LEAST).coalesce.cache.is_empty());
+}

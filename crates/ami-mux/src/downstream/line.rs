@@ -58,6 +58,8 @@ pub(super) struct Start {
     pub(super) seq: ActionSeq,
     pub(super) node: NodeId,
     pub(super) cost: Cost,
+    /// What is answered here stands before it and may change what its session reads.
+    pub(super) behind_local: bool,
     pub(super) action: Authorized<Action>,
 }
 
@@ -201,6 +203,7 @@ impl WorkLine {
                         seq: *seq,
                         node: *node,
                         cost: *cost,
+                        behind_local: local_ahead,
                         action: *action,
                     });
                     true

@@ -241,8 +241,9 @@ impl Merge {
     ) {
         match kind {
             PartKind::ListStart => {
-                self.start
-                    .get_or_insert_with(|| smallvec![complete::start(&join(bytes))]);
+                let (start, age) = complete::start(&join(bytes));
+                self.sums.kept(age);
+                self.start.get_or_insert_with(|| smallvec![start]);
             }
             PartKind::Item => self.item(bytes, merged),
             PartKind::Complete => self.sums.complete(&join(bytes), items),

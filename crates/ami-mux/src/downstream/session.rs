@@ -361,6 +361,7 @@ impl Session {
                 } else {
                     &login.no_variables
                 }),
+                reads_no_events: !start.behind_local && login.interest.at(start.node).is_empty(),
                 deadline: now + self.settings.action_deadline,
             };
             self.effects

@@ -96,6 +96,8 @@ pub enum NodeNote {
         /// Two or more.
         clients: usize,
     },
+    /// A client got an answer that was kept.
+    AnsweredFromCache,
     /// An action ended.
     Done {
         /// Its name, when the action table has it.

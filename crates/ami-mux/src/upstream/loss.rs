@@ -23,6 +23,9 @@ impl<R: Clone> Node<R> {
         let Some(lane) = self.lanes.remove(&id) else {
             return;
         };
+        for key in &lane.written {
+            self.own_write_ended(*key, now);
+        }
         self.fail_written(&lane, Cause::NodeDown);
         self.after_lane_loss(&lane, reason, now);
     }
@@ -88,6 +91,7 @@ impl<R: Clone> Node<R> {
     pub(super) fn say_down(&mut self, reason: &str) {
         let was_up = self.status.is_up();
         self.forget_masks();
+        self.kept.node_lost();
         self.end_survey();
         self.status.state = NodeState::Down;
         self.status.reason = reason.into();

@@ -14,6 +14,7 @@ use smallvec::smallvec;
 use super::async_ids::AsyncIds;
 use super::effect::{ActionEnd, NodeEffect, NodeFigures, NodeNote};
 use super::inquiry::Inquiry;
+use super::kept::KeptAnswers;
 use super::lane::{Lane, LaneLoss, LaneRole, Phase};
 use super::narrowing::Narrowing;
 use super::pending::{Owner, Pending, PendingTable, Turns};
@@ -38,6 +39,7 @@ pub struct Node<R> {
     pub(super) pending: PendingTable<R>,
     pub(super) async_ids: AsyncIds,
     pub(super) queue: FairQueue<R>,
+    pub(super) kept: KeptAnswers,
     pub(super) status: NodeStatus,
     pub(super) inquiry: Inquiry,
     pub(super) survey: Survey,
@@ -81,6 +83,7 @@ impl<R: Clone> Node<R> {
             pending: PendingTable::new(nonce),
             async_ids: AsyncIds::default(),
             queue: FairQueue::new(),
+            kept: KeptAnswers::default(),
             status,
             inquiry: Inquiry::default(),
             survey: Survey::default(),
@@ -199,9 +202,15 @@ impl<R: Clone> Node<R> {
             );
             return;
         }
-        self.arm(submission.deadline);
         let session = submission.session;
         let share = self.share_of(&submission, now);
+        if let Some(share) = &share
+            && let Some(kept) = self.kept_for(&submission, &share.key, now)
+        {
+            self.give_kept(&submission, &kept, now);
+            return;
+        }
+        self.arm(submission.deadline);
         if let Some(lane) = self.queue.push(submission, share)
             && let Some(lane) = self.lanes.get_mut(&lane)
         {
@@ -222,6 +231,7 @@ impl<R: Clone> Node<R> {
     /// The session left. What no lane has taken is dropped; the rest runs on and its answers find nobody.
     pub fn session_gone(&mut self, session: SessionId) {
         self.queue.forget(session);
+        self.kept.session_gone(session);
         for lane in self.lanes.values_mut() {
             lane.bound.retain(|bound| *bound != session);
         }

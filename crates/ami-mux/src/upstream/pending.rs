@@ -11,6 +11,7 @@ use ami_proto::{ClientActionId, CommandOutput, WireActionId};
 
 use smallvec::SmallVec;
 
+use super::kept::Recording;
 use super::load::{AtOnce, Load, Room, UnderWay};
 use super::own_items::OwnItems;
 use super::sharing::ShareKey;
@@ -45,6 +46,10 @@ pub(super) struct Asked<R> {
     pub(super) table_name: Option<&'static str>,
     /// Whether it may change the queues of the node without an event.
     pub(super) reloads_queues: bool,
+    /// Its answer so far, if that is to be kept.
+    pub(super) recording: Option<Box<Recording>>,
+    /// Its clients must not be given what was kept before its end.
+    pub(super) may_write: bool,
     /// The question, where others wait for its next round.
     pub(super) question: Option<ShareKey>,
 }

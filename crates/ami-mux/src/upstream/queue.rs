@@ -91,6 +91,11 @@ impl<R> FairQueue<R> {
         self.waiting
     }
 
+    /// Whether an action of `session` waits or is under way.
+    pub(super) fn has(&self, session: SessionId) -> bool {
+        self.turns.contains_key(&session)
+    }
+
     /// Queues an action. Answers the lane to whose bound list the session must be added, if any.
     pub(super) fn push(
         &mut self,

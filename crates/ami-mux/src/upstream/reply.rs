@@ -150,6 +150,7 @@ impl<R: Clone> Node<R> {
             Owner::Internal(Internal::Queues) => return self.on_queue_listed(frame),
             Owner::Internal(_) | Owner::Clients(_) => {}
         }
+        self.record(key, frame, kind);
         self.give(key, Some(frame), kind);
     }
 
@@ -192,10 +193,12 @@ impl<R: Clone> Node<R> {
 
     fn finish(&mut self, key: PendingKey, frame: &Frame, kind: PartKind, now: Instant) {
         self.note_end(key, frame, now);
-        let Some(pending) = self.pending.remove(key) else {
+        self.record(key, frame, kind);
+        let Some(mut pending) = self.pending.remove(key) else {
             return;
         };
         self.off_lane(&pending, key, now);
+        self.keep(&mut pending, now);
         self.refresh_after(&pending.owner);
         match &pending.owner {
             Owner::Clients(_) | Owner::Internal(_) if pending.expired => {

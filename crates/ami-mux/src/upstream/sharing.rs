@@ -9,8 +9,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ami_access::{ChannelScope, Glob};
+use ami_proto::Action;
 use ami_proto::limits::HEADERS_MAX;
 
+use super::kept::ANSWER_BYTES_MAX;
 use super::load::Load;
 use super::rotation::Place;
 use super::submission::Submission;
@@ -25,6 +27,21 @@ pub struct Coalesce {
     pub window: Duration,
     /// Lines of the CLI that change nothing, for the action Command.
     pub commands: Arc<[Glob]>,
+    /// Whose answers are kept for sessions that read no events; none by default.
+    pub cache: Arc<[CacheRule]>,
+    /// Bytes of an answer that is kept, at most.
+    pub cache_answer_bytes: usize,
+}
+
+/// Answers to which questions are kept, and for how long.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CacheRule {
+    /// The action, in whatever case.
+    pub action: String,
+    /// Of Command: which lines of the CLI.
+    pub command: Option<Glob>,
+    /// How old an answer may be; 0: it is not kept.
+    pub age: Duration,
 }
 
 impl Default for Coalesce {
@@ -33,7 +50,29 @@ impl Default for Coalesce {
             enabled: true,
             window: Duration::ZERO,
             commands: Arc::from([]),
+            cache: Arc::from([]),
+            cache_answer_bytes: ANSWER_BYTES_MAX,
         }
+    }
+}
+
+impl Coalesce {
+    /// How old the answer to this action may be: what the strictest rule about it says.
+    pub(super) fn kept_for(&self, action: &Action) -> Option<Duration> {
+        let concerns = |rule: &&CacheRule| {
+            let command = rule.command.as_ref();
+            action.name().is_some_and(|name| name.is(&rule.action))
+                && command
+                    .is_none_or(|line| line.matches(action.header("Command").unwrap_or_default()))
+        };
+        let ages = self.cache.iter().filter(concerns).map(|rule| rule.age);
+        ages.min().filter(|age| !age.is_zero())
+    }
+
+    /// The longest time that any answer is kept.
+    pub(super) fn kept_longest(&self) -> Duration {
+        let ages = self.cache.iter().map(|rule| rule.age);
+        ages.max().unwrap_or_default()
     }
 }
 
@@ -110,6 +149,11 @@ impl ShareKey {
             },
             items_of: authorized.item_scope().cloned(),
         })))
+    }
+
+    /// Bytes that it holds.
+    pub(super) fn len(&self) -> usize {
+        self.0.text.len()
     }
 
     /// Where it waits.

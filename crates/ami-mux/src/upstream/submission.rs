@@ -32,6 +32,8 @@ pub struct Submission<R> {
     pub strip: Arc<[String]>,
     /// `NAME=value` of the account, set on the channels of an Originate after the client's own.
     pub variables: Arc<[String]>,
+    /// Its session gets no events of the node, which could contradict an answer that was kept.
+    pub reads_no_events: bool,
     /// Until then it must have been written.
     pub deadline: Instant,
 }
@@ -67,6 +69,7 @@ impl Submission<()> {
             command_output,
             strip,
             variables,
+            reads_no_events,
             deadline,
         } = self;
         Submission {
@@ -79,6 +82,7 @@ impl Submission<()> {
             command_output,
             strip,
             variables,
+            reads_no_events,
             deadline,
         }
     }

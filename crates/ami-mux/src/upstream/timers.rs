@@ -25,6 +25,7 @@ impl<R: Clone> Node<R> {
         self.expire_waiting(now);
         self.expire_pending(now);
         self.async_ids.expire(now);
+        self.kept.expire(self.settings.coalesce.kept_longest(), now);
         if let Some(objects) = &self.settings.objects {
             objects.doubt_calls();
         }
@@ -225,11 +226,13 @@ impl<R: Clone> Node<R> {
             let turns = pending.turns();
             self.release(turns);
         }
+        self.own_write_ended(key, now);
         self.arm(again);
         self.suspect(now);
     }
 
     fn end_quietly(&mut self, key: PendingKey, now: Instant) {
+        self.own_write_ended(key, now);
         let Some(pending) = self.pending.remove(key) else {
             return;
         };

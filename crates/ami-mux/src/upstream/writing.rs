@@ -78,12 +78,15 @@ impl<R: Clone> Node<R> {
             });
         }
         let name = submission.action.action().name();
+        let (recording, may_write) = self.record_of(&submission, question.as_ref(), now);
         let asked = Asked {
             clients,
             own_items: OwnItems::of(&submission.action, now),
             table_name: submission.action.spec().map(|spec| spec.name),
             action_name: name.map(ToString::to_string).unwrap_or_default().into(),
             reloads_queues: reloads_queues(&submission),
+            recording,
+            may_write,
             question,
         };
         // An asynchronous Originate is answered at once: its own time is that of its event.

@@ -205,6 +205,7 @@ impl Run {
             command_output: CommandOutput::Native,
             strip: Arc::from([]),
             variables: Arc::from([]),
+            reads_no_events: false,
             deadline: self.now + Duration::from_secs(30),
         };
         self.node.submit(submission, self.now);

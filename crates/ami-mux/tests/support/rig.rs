@@ -47,6 +47,8 @@ pub(crate) struct Rig {
     greeting: &'static str,
     /// The form in which sessions want the output of Command.
     pub(crate) command_output: CommandOutput,
+    /// The sessions that submit have their events off.
+    pub(crate) reads_no_events: bool,
     next_seq: u64,
 }
 
@@ -132,6 +134,7 @@ impl Rig {
             answers_questions: true,
             greeting: "11.0.0",
             command_output: CommandOutput::Native,
+            reads_no_events: false,
             next_seq: 0,
         };
         rig.pump();
@@ -331,6 +334,7 @@ impl Rig {
             command_output: self.command_output,
             strip: Arc::from([]),
             variables: variables.iter().map(ToString::to_string).collect(),
+            reads_no_events: self.reads_no_events,
             deadline: self.now + DEADLINE,
         };
         self.node.submit(submission, self.now);

@@ -63,6 +63,7 @@ impl Journal {
                 tracing::warn!(node, action, "deadline of an action passed");
             }
             NodeNote::Shared { clients } => self.meters.action_shared(clients),
+            NodeNote::AnsweredFromCache => self.meters.action_from_cache(),
             NodeNote::Done { action, end, after } => {
                 self.meters
                     .action_done(action.unwrap_or(OTHER_ACTION), outcome(end), after);

@@ -43,6 +43,7 @@ pub struct NodeMeters {
     actions: HashMap<(&'static str, ActionOutcome), Counter>,
     action_seconds: Histogram,
     actions_shared: Counter,
+    actions_from_cache: Counter,
     upstream_actions_saved: Counter,
     events_received: Counter,
     up: Gauge,
@@ -79,6 +80,7 @@ impl NodeMeters {
             actions: HashMap::new(),
             action_seconds: names::ACTION_SECONDS.histogram(&labels),
             actions_shared: names::ACTIONS_SHARED.counter(&labels),
+            actions_from_cache: names::ACTIONS_FROM_CACHE.counter(&labels),
             upstream_actions_saved: names::UPSTREAM_ACTIONS_SAVED.counter(&labels),
             events_received: names::EVENTS_RECEIVED.counter(&labels),
             up: names::NODE_UP.gauge(&labels),
@@ -133,6 +135,12 @@ impl NodeMeters {
         self.actions_shared.increment(sessions);
         self.upstream_actions_saved
             .increment(sessions.saturating_sub(1));
+    }
+
+    /// An action was answered with what was kept.
+    pub fn action_from_cache(&self) {
+        self.actions_from_cache.increment(1);
+        self.upstream_actions_saved.increment(1);
     }
 
     /// An event came in on the event lane.

@@ -143,6 +143,23 @@ fn actions_of_a_node_are_split_by_action_and_outcome() {
 }
 
 #[test]
+fn what_a_node_did_not_see_is_counted_by_why() {
+    let text = scraped(|_| {
+        let meters = NodeMeters::new("pbx1", &["up"]);
+        meters.action_shared(100);
+        meters.action_shared(2);
+        meters.action_from_cache();
+    });
+    for (metric, value) in [
+        ("actions_shared_total", 102),
+        ("actions_from_cache_total", 1),
+        ("upstream_actions_saved_total", 99 + 1 + 1),
+    ] {
+        assert_line(&text, &format!("amiplex_{metric}{{node=\"pbx1\"}} {value}"));
+    }
+}
+
+#[test]
 fn help_and_type_are_exported() {
     let text = scraped(|_| drop(NodeMeters::new("pbx1", &STATES)));
     assert_line(&text, "# TYPE amiplex_node_up gauge");

@@ -4,6 +4,8 @@ use ami_proto::encode::error;
 use ami_proto::{ClientActionId, EventBuilder, Frame};
 use bytes::{BufMut, Bytes, BytesMut};
 
+use crate::upstream::AGE_HEADER;
+
 /// Counters of Complete events that add up over nodes.
 const COUNTERS: [&str; 8] = [
     "Items",
@@ -30,6 +32,8 @@ pub(super) struct Sums {
     counters: Vec<(&'static str, u64)>,
     ok: usize,
     failed: Vec<String>,
+    /// The age of the oldest part, in milliseconds, if one was kept from before.
+    oldest: Option<u64>,
 }
 
 /// Whether an error only says that there is nothing of the kind, as `No active conferences.` does.
@@ -48,6 +52,11 @@ impl Sums {
             self.base = Some(event.clone());
             self.completed = true;
         }
+    }
+
+    /// A node's list begins, which was kept for so many milliseconds.
+    pub(super) fn kept(&mut self, age: Option<u64>) {
+        self.oldest = self.oldest.max(age);
     }
 
     /// A node's part has ended without a list.
@@ -115,6 +124,9 @@ impl Sums {
         if let Some(failed) = failed {
             put(&mut out, "NodesFailed", &printable(&failed));
         }
+        if let Some(age) = self.oldest {
+            put(&mut out, AGE_HEADER, &age.to_string());
+        }
         out.put_slice(b"\r\n");
         out.freeze()
     }
@@ -142,17 +154,18 @@ impl Sums {
 }
 
 /// The response that begins the list. Up to 13.1 some do not say that they do; the Complete event of a merged list always says that it
-/// completes one.
-pub(super) fn start(response: &Bytes) -> Bytes {
+/// completes one. The age of one that was kept is told there too, when those of all nodes are known.
+pub(super) fn start(response: &Bytes) -> (Bytes, Option<u64>) {
     let Some(frame) = Frame::parse(response.clone()) else {
-        return response.clone();
+        return (response.clone(), None);
     };
-    if frame.list_marker().is_some() {
-        return response.clone();
+    let age = frame.header(AGE_HEADER);
+    if frame.list_marker().is_some() && age.is_none() {
+        return (response.clone(), None);
     }
     let mut out = BytesMut::with_capacity(response.len() + 20);
-    let mut marked = false;
-    for line in frame.lines() {
+    let mut marked = frame.list_marker().is_some();
+    for line in frame.lines().filter(|line| !line.is(AGE_HEADER)) {
         if !marked && !line.is("Response") && !line.is("ActionID") {
             put(&mut out, "EventList", "start");
             marked = true;
@@ -164,7 +177,8 @@ pub(super) fn start(response: &Bytes) -> Bytes {
         put(&mut out, "EventList", "start");
     }
     out.put_slice(b"\r\n");
-    out.freeze()
+    let age = age.and_then(|age| std::str::from_utf8(age).ok()?.parse().ok());
+    (out.freeze(), age)
 }
 
 fn put(out: &mut BytesMut, name: &str, value: &str) {

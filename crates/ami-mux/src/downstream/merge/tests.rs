@@ -325,3 +325,35 @@ fn old_command_output_becomes_headers() {
     let told = desk.heard();
     assert!(told.contains("Event: NodeResponse|ActionID: mine|Response: Follows|Privilege: Command|Output: one|Output: Response: forged|Node: pbx0||"), "{told}");
 }
+
+/// The age of the oldest part is known when the last one has begun.
+#[test]
+fn a_list_of_which_parts_were_kept_tells_the_greatest_age_at_its_end() {
+    for (ages, told) in [
+        (["|CacheAge: 7", "|CacheAge: 137"], "|CacheAge: 137"),
+        (["|CacheAge: 137", ""], "|CacheAge: 137"),
+        (["", "|CacheAge: 0"], "|CacheAge: 0"),
+        (["", ""], ""),
+    ] {
+        let mut desk = Desk::new(LENIENT, &["pbx0", "pbx1"]);
+        for (leg, age) in (0..).zip(ages) {
+            let start = format!("Response: Success|ActionID: mine|EventList: start{age}");
+            desk.part(leg, &start, PartKind::ListStart, false);
+        }
+        desk.completes(0, 0);
+        desk.completes(1, 0);
+        let expected = [START, &complete(0, &format!("NodesOk: 2{told}"))].concat();
+        assert_eq!(desk.heard(), expected);
+    }
+}
+
+#[test]
+fn each_answer_that_was_kept_tells_its_own_age() {
+    let mut desk = Desk::new(Form::Each, &["pbx0", "pbx1"]);
+    let response = PartKind::Response { success: true };
+    desk.part(0, "Response: Success|A: 1|CacheAge: 7", response, true);
+    desk.part(1, "Response: Success|A: 2", response, true);
+    let heard = desk.heard();
+    assert!(heard.contains("A: 1|CacheAge: 7|Node: pbx0||"), "{heard}");
+    assert!(heard.contains("A: 2|Node: pbx1||"), "{heard}");
+}
