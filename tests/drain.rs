@@ -58,6 +58,39 @@ async fn what_is_in_flight_is_answered_and_new_clients_find_no_port() {
     );
 }
 
+/// Nobody new comes in, and the clients that are there leave one after the other: one that has not had its turn works on.
+#[tokio::test]
+async fn sessions_end_one_after_the_other() {
+    // More of its section, behind the value.
+    let (_node, mut amiplex) = with_drain_timeout("60s\"\ndrain_spread = \"2s").await;
+    let address = amiplex.address("pbx1");
+    let mut clients = Vec::new();
+    for _ in 0..4 {
+        clients.push(amiplex.login("pbx1", "admin", "adminpw").await);
+    }
+    amiplex.signal("TERM").await;
+    amiplex.wait_for_log("draining", 1).await;
+    while TcpStream::connect(address).await.is_ok() {
+        tokio::task::yield_now().await;
+    }
+    let mut rounds_beside_the_ended = 0_usize;
+    while !clients.is_empty() {
+        let before = clients.len();
+        let mut left = Vec::new();
+        for mut client in clients {
+            let answer = client.action(&["Action: CoreStatus"]).await;
+            if answer.is_ok_and(|answer| answer.response() == Some(b"Success")) {
+                left.push(client);
+            }
+        }
+        rounds_beside_the_ended += usize::from(before < 4 && left.len() == before);
+        clients = left;
+    }
+    assert!(rounds_beside_the_ended > 0);
+    let status = amiplex.wait().await;
+    assert_eq!(status.code(), Some(0), "{}", amiplex.log().join("\n"));
+}
+
 #[tokio::test]
 async fn what_is_not_answered_in_time_ends_with_an_error_and_exit_code_0() {
     let (node, mut amiplex) = with_drain_timeout("500ms").await;

@@ -87,6 +87,8 @@ pub struct Server {
     pub state_dir: Option<PathBuf>,
     /// How long a drain waits for actions in flight; more than 0.
     pub drain_timeout: Duration,
+    /// Over how long a drain spreads the ends of the sessions that are logged in; less than `drain_timeout`, 0 for all at once.
+    pub drain_spread: Duration,
 }
 
 impl Default for Server {
@@ -97,6 +99,7 @@ impl Default for Server {
             state_dir: None,
             // As long as an action may take by default, so that none is cut off by a restart.
             drain_timeout: Duration::from_secs(30),
+            drain_spread: Duration::ZERO,
         }
     }
 }

@@ -4,7 +4,7 @@
 
 use crate::key::KeyPath;
 
-const PLANNED: [&str; 3] = ["server.drain_spread", "admin.token_file", "log.audit_file"];
+const PLANNED: [&str; 1] = ["log.audit_file"];
 
 /// Whether the key has a meaning in a later version.
 pub(crate) fn is_planned(path: &KeyPath) -> bool {

@@ -39,6 +39,8 @@ pub(crate) struct Server {
     pub(crate) state_dir: Option<String>,
     #[serde(with = "humantime_serde")]
     pub(crate) drain_timeout: Option<Duration>,
+    #[serde(with = "humantime_serde")]
+    pub(crate) drain_spread: Option<Duration>,
 }
 
 /// `[admin]`

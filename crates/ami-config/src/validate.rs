@@ -55,6 +55,16 @@ fn server(raw: raw::Server, check: &mut Check<'_>) -> Server {
     let manager_conf = raw
         .manager_conf
         .unwrap_or_else(|| default.manager_conf.display().to_string());
+    let drain_timeout = check.duration(
+        &at.key("drain_timeout"),
+        raw.drain_timeout,
+        default.drain_timeout,
+    );
+    let drain_spread = raw.drain_spread.unwrap_or(default.drain_spread);
+    if drain_spread >= drain_timeout && !drain_spread.is_zero() {
+        let end = format!("must be less than drain_timeout, {drain_timeout:?}");
+        check.problem(&at.key("drain_spread"), end);
+    }
     Server {
         manager_conf: check.path(&at.key("manager_conf"), &manager_conf),
         acl_conf: raw
@@ -63,11 +73,8 @@ fn server(raw: raw::Server, check: &mut Check<'_>) -> Server {
         state_dir: raw
             .state_dir
             .map(|path| check.path(&at.key("state_dir"), &path)),
-        drain_timeout: check.duration(
-            &at.key("drain_timeout"),
-            raw.drain_timeout,
-            default.drain_timeout,
-        ),
+        drain_timeout,
+        drain_spread,
     }
 }
 

@@ -28,6 +28,7 @@ use tokio::time::{sleep, timeout};
 use crate::admin::AdminSocket;
 use crate::cluster::{Cluster, NodeHandle};
 use crate::downstream::driver::OutboundLimits;
+use crate::drain_turns::DrainTurns;
 use crate::listener::{self, Listener};
 use crate::node_memory::{NodeMemory, NodeMemoryTask};
 use crate::rates::AccountRates;
@@ -220,6 +221,7 @@ impl App {
             secret_checks: SecretChecks::default(),
             security: SecurityDesk::new(log, Arc::clone(&meters)),
             node_memory,
+            drain_turns: DrainTurns::over(config.server.drain_spread),
             meters,
         };
         let routes = route_rules(config, &world.cluster.directory());
@@ -308,6 +310,7 @@ impl App {
         }
         shutdown().await;
         tracing::info!(sessions = world.registry.len(), "draining");
+        world.drain_turns.begin(world.registry.members());
         supervisor.draining().cancel();
         tokio::select! {
             ended = timeout(drain_timeout, sessions_gone(&world)) => {

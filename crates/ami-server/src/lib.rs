@@ -13,6 +13,7 @@ pub mod admin;
 mod app;
 mod cluster;
 mod downstream;
+mod drain_turns;
 mod hub;
 mod inbox;
 mod likeness;

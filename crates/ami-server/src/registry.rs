@@ -162,6 +162,12 @@ impl SessionRegistry {
         self.sessions.len()
     }
 
+    /// Those that have logged in.
+    pub(crate) fn members(&self) -> usize {
+        let entries = self.sessions.iter();
+        entries.filter(|entry| entry.member.is_some()).count()
+    }
+
     /// Counts a login in, unless it must be the only one and is not.
     pub(crate) fn claim_login(&self, account: &str, alone: bool) -> bool {
         let mut count = self.logins.entry(account.to_ascii_lowercase()).or_insert(0);

@@ -10,6 +10,7 @@ use ami_telemetry::Meters;
 use arc_swap::ArcSwap;
 
 use crate::cluster::Cluster;
+use crate::drain_turns::DrainTurns;
 use crate::node_memory::NodeMemory;
 use crate::rates::AccountRates;
 use crate::registry::SessionRegistry;
@@ -29,6 +30,7 @@ pub(crate) struct World {
     pub(crate) security: SecurityDesk,
     /// What is kept of the nodes over a restart, if anything.
     pub(crate) node_memory: Option<NodeMemory>,
+    pub(crate) drain_turns: DrainTurns,
     pub(crate) meters: Arc<Meters>,
 }
 

@@ -194,14 +194,22 @@ fn an_unknown_key_is_named_with_its_line_and_the_known_ones() {
 
 #[test]
 fn a_key_of_a_later_version_says_so() {
-    let planned = "[server]\ndrain_spread = \"1s\"\n[log]\naudit_file = \"/x\"\n";
     assert_report(
-        &with(planned),
-        &[
-            "configuration:10: server.drain_spread: not supported by this version",
-            "configuration:12: log.audit_file: not supported by this version",
-        ],
+        &with("[log]\naudit_file = \"/x\"\n"),
+        &["configuration:10: log.audit_file: not supported by this version"],
     );
+}
+
+#[test]
+fn the_last_session_is_told_to_end_before_the_drain_is_over() {
+    let server =
+        |spread| format!("[server]\ndrain_timeout = \"2s\"\ndrain_spread = \"{spread}\"\n");
+    assert_report(
+        &with(&server("2s")),
+        &["configuration:11: server.drain_spread: must be less than drain_timeout, 2s"],
+    );
+    let config = accepted(&with(&server("1999ms")));
+    assert_eq!(config.server.drain_spread.as_millis(), 1999);
 }
 
 #[test]

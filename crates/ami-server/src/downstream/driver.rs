@@ -97,17 +97,27 @@ struct Driver {
     held_until: Option<Instant>,
     reply_bytes: usize,
     closing: Option<CloseReason>,
-    /// amiplex stops.
-    draining: bool,
-    /// Then the socket is looked at a last time.
-    drain_at: Option<Instant>,
-    /// That look is due; then the session is told to end.
-    last_look: bool,
+    drain: Drain,
     presence: Presence,
     world: Arc<World>,
     journal: Journal,
     start: SessionStart,
     origin: Box<Origin>,
+}
+
+/// The session's way to its end when amiplex stops.
+#[derive(Clone, Copy, Debug)]
+enum Drain {
+    /// amiplex does not stop.
+    No,
+    /// It does, and the session goes on as ever until its turn.
+    Turn(Instant),
+    /// New actions are refused. Then the socket is looked at a last time.
+    Refusing(Instant),
+    /// That look is due; then the session is told to end.
+    LastLook,
+    /// It has been told.
+    Told,
 }
 
 type Place = Pin<Box<dyn Future<Output = Option<OwnedPermit<NodeCommand>>> + Send>>;
@@ -177,9 +187,7 @@ impl Driver {
             held_until: None,
             reply_bytes: outbound.reply_bytes,
             closing: None,
-            draining: false,
-            drain_at: None,
-            last_look: false,
+            drain: Drain::No,
             journal: Journal::new(start, listener, Arc::clone(&world.meters)),
             world,
             start,

@@ -16,6 +16,7 @@ use tokio::task::{JoinHandle, yield_now};
 
 use super::*;
 use crate::cluster::{Cluster, NodeHandle};
+use crate::drain_turns::DrainTurns;
 use crate::rates::AccountRates;
 use crate::registry::{SessionLimits, SessionRegistry};
 use crate::secret_checks::SecretChecks;
@@ -28,6 +29,9 @@ const MANAGER_CONF: &str = "[general]\n[one]\nsecret = s\nread = all\nwrite = al
 const LOGIN: &str = "Action: Login\r\nUsername: one\r\nSecret: s\r\n\r\n";
 /// Far more than any of these tests takes.
 const PATIENCE: Duration = Duration::from_secs(20);
+
+/// The sessions end over so long when amiplex stops; the first at once.
+const SPREAD: Duration = Duration::from_secs(8);
 
 struct Bench {
     world: Arc<World>,
@@ -64,6 +68,7 @@ fn world(commands: mpsc::Sender<NodeCommand>, meters: Arc<Meters>) -> World {
         secret_checks: SecretChecks::default(),
         security: SecurityDesk::new(None, Arc::clone(&meters)),
         node_memory: None,
+        drain_turns: DrainTurns::over(SPREAD),
         meters,
     }
 }
@@ -318,4 +323,5 @@ async fn a_task_that_ends_by_a_bug_leaves_nothing_behind() {
     assert_eq!(bench.world.registry.len(), 0);
 }
 
+mod drain;
 mod flush;

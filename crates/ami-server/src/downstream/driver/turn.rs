@@ -8,6 +8,7 @@ use std::future::Future;
 use std::mem::MaybeUninit;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use ami_telemetry::CloseReason;
 use tokio::io::{AsyncRead, ReadBuf};
@@ -15,7 +16,7 @@ use tokio::task::coop;
 use tokio::time::{Instant, Sleep};
 use tokio_util::sync::WaitForCancellationFuture;
 
-use super::{Driver, LAST_LOOK, MAIL_PER_TURN, READ_BYTES, reserve};
+use super::{Drain, Driver, LAST_LOOK, MAIL_PER_TURN, READ_BYTES, reserve};
 use crate::inbox::{Drained, Until};
 
 /// What ends or hurries the task, and its one timer.
@@ -53,10 +54,8 @@ impl Driver {
     /// True when another turn is due at once.
     fn turn(&mut self, cx: &mut Context<'_>, signals: &mut Signals<'_, '_>) -> bool {
         let mut again = false;
-        if !self.draining && signals.draining.as_mut().poll(cx).is_ready() {
-            self.draining = true;
-            self.session.refuse_new();
-            self.drain_at = Some(Instant::now() + LAST_LOOK);
+        if matches!(self.drain, Drain::No) && signals.draining.as_mut().poll(cx).is_ready() {
+            self.await_turn_to_end();
             again = true;
         }
         again |= self.poll_hearing(cx);
@@ -193,9 +192,10 @@ impl Driver {
     /// Reads while the session may take more.
     fn poll_read(&mut self, cx: &mut Context<'_>) -> bool {
         // The last look finds nothing, or something; it does not wait.
-        let looked = std::mem::take(&mut self.last_look);
+        let looked = matches!(self.drain, Drain::LastLook);
         let found = self.read_some(cx);
         if looked {
+            self.drain = Drain::Told;
             self.end_hold(cx);
             self.session.drain(&*self.world, Instant::now().into_std());
         }
@@ -257,7 +257,11 @@ impl Driver {
     fn wake_at(&self) -> Option<Instant> {
         let machine = self.session.poll_timeout().map(Instant::from_std);
         let overdue = self.outbound.overdue_at(self.event_age);
-        [machine, overdue, self.drain_at, self.held_until]
+        let drain = match self.drain {
+            Drain::Turn(at) | Drain::Refusing(at) => Some(at),
+            Drain::No | Drain::LastLook | Drain::Told => None,
+        };
+        [machine, overdue, drain, self.held_until]
             .into_iter()
             .flatten()
             .min()
@@ -282,7 +286,30 @@ impl Driver {
             self.end_hold(cx);
             self.session.handle_timeout(&*self.world, now.into_std());
         }
-        self.last_look |= self.drain_at.take_if(|at| *at <= now).is_some();
+        match self.drain {
+            Drain::Turn(at) if at <= now => self.refuse_new(now),
+            Drain::Refusing(at) if at <= now => self.drain = Drain::LastLook,
+            Drain::No | Drain::Turn(_) | Drain::Refusing(_) | Drain::LastLook | Drain::Told => {}
+        }
         self.feed();
+    }
+
+    /// amiplex stops. Who has not logged in has nothing to lose.
+    fn await_turn_to_end(&mut self) {
+        let now = Instant::now();
+        let turn = match self.session.principal() {
+            Some(_) => self.world.drain_turns.take(),
+            None => Duration::ZERO,
+        };
+        if turn.is_zero() {
+            self.refuse_new(now);
+        } else {
+            self.drain = Drain::Turn(now + turn);
+        }
+    }
+
+    fn refuse_new(&mut self, now: Instant) {
+        self.session.refuse_new();
+        self.drain = Drain::Refusing(now + LAST_LOOK);
     }
 }
