@@ -31,6 +31,7 @@ mod bad_input;
 mod by_node;
 mod check;
 mod cluster;
+mod coalesce_commands;
 mod conformance;
 mod drain;
 mod events;

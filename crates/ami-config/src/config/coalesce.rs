@@ -33,9 +33,17 @@ impl Coalesce {
     pub const WINDOW_MAX: Duration = Duration::from_secs(1);
     /// Beyond this, an answer is no poll's any more.
     pub const CACHE_AGE_MAX: Duration = Duration::from_mins(1);
-    /// What panels poll; each of them only prints.
-    pub const COMMANDS_DEFAULT: [&'static str; 4] =
-        ["core show *", "pjsip show *", "queue show*", "sip show *"];
+    /// What panels poll; each of them only prints. `sip show peer NAME load` does not: it puts what a database has into memory.
+    pub const COMMANDS_DEFAULT: [&'static str; 8] = [
+        "core show *",
+        "pjsip show *",
+        "queue show*",
+        "sip show channel*",
+        "sip show peers*",
+        "sip show registry",
+        "sip show subscriptions",
+        "sip show users*",
+    ];
 }
 
 impl Default for Coalesce {
