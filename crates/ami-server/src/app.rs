@@ -40,6 +40,7 @@ use crate::security::{LogFile, SecurityDesk, SecurityLog, SecurityLogTask};
 use crate::supervisor::Supervisor;
 use crate::throttle::AuthThrottle;
 use crate::tls::ListenerIdentity;
+use crate::transport::Transport;
 use crate::upstream::backoff::Backoff;
 use crate::upstream::connect::NodeAddress;
 use crate::upstream::driver::{self, NodeTask};
@@ -430,13 +431,19 @@ fn identity(listener: &ami_config::Listener) -> Result<Option<ListenerIdentity>,
     })
 }
 
-fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+/// Binds a listener's socket.
+pub(crate) fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = if address.is_ipv4() {
         tokio::net::TcpSocket::new_v4()?
     } else {
         tokio::net::TcpSocket::new_v6()?
     };
     socket.set_reuseaddr(true)?;
+    if Transport::OPTIONS_ARE_INHERITED
+        && let Err(error) = Transport::tune(&socket)
+    {
+        tracing::debug!(%address, %error, "socket options could not be set");
+    }
     socket.bind(address)?;
     socket.listen(BACKLOG)
 }

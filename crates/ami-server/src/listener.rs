@@ -70,117 +70,115 @@ fn admit(
             return;
         }
     };
-    let local = match stream.local_addr() {
-        Ok(local) => local,
-        Err(error) => {
-            tracing::debug!(peer = %address, %error, "the connection has no address any more");
-            world.meters.session_closed(CloseReason::IoError);
-            return;
-        }
-    };
     let start = SessionStart {
         id: SessionId(listener.next_session.fetch_add(1, Ordering::Relaxed)),
         peer: address,
         tls: listener.tls.is_some(),
     };
+    if !Transport::OPTIONS_ARE_INHERITED
+        && let Err(error) = Transport::tune(&stream)
+    {
+        tracing::debug!(session = %start.id, %error, "socket options could not be set");
+    }
     let handshake = Box::new(Handshake {
         stream,
-        accepted: Instant::now(),
-        origin: Box::new(Origin::new(start.id, local, peer, listener.tls.is_some())),
         tls: listener.tls.as_deref().map(ListenerIdentity::acceptor),
-        place,
-        settings: Arc::clone(&listener.settings),
-        outbound: listener.outbound,
-        name: Arc::clone(&listener.name),
+        arrival: Arrival {
+            start,
+            accepted: Instant::now(),
+            origin: Box::new(Origin::new(start.id, peer, start.tls)),
+            place,
+            settings: Arc::clone(&listener.settings),
+            outbound: listener.outbound,
+            name: Arc::clone(&listener.name),
+        },
         meters: Arc::clone(&listener.meters),
     });
     supervisor.spawn(
         "connection",
-        connection(handshake, start, Arc::clone(world), supervisor.clone()),
+        connection(handshake, Arc::clone(world), supervisor.clone()),
     );
 }
 
 struct Handshake {
     stream: TcpStream,
+    tls: Option<TlsAcceptor>,
+    arrival: Arrival,
+    meters: Arc<ListenerMeters>,
+}
+
+/// What is known of a connection before it can carry bytes.
+struct Arrival {
+    start: SessionStart,
     accepted: Instant,
     origin: Box<Origin>,
-    tls: Option<TlsAcceptor>,
     place: UnauthenticatedPlace,
     settings: Arc<SessionSettings>,
     outbound: OutboundLimits,
     name: Arc<str>,
-    meters: Arc<ListenerMeters>,
+}
+
+impl Arrival {
+    fn over(self, transport: Transport) -> Connection {
+        Connection {
+            start: self.start,
+            accepted: self.accepted,
+            origin: self.origin,
+            settings: self.settings,
+            transport,
+            place: self.place,
+            outbound: self.outbound,
+            listener: self.name,
+        }
+    }
 }
 
 /// What only the handshake needs is given back before the session begins: thousands of silent clients stay in the second part.
-async fn connection(
-    handshake: Box<Handshake>,
-    start: SessionStart,
-    world: Arc<World>,
-    supervisor: Supervisor,
-) {
+async fn connection(handshake: Box<Handshake>, world: Arc<World>, supervisor: Supervisor) {
     let open = handshake.meters.session();
-    let session = match Box::pin(shake_hands(handshake, start, &world, &supervisor)).await {
-        Some(connection) => driver::run(connection, world, supervisor),
-        None => return,
+    let session = if handshake.tls.is_none() {
+        driver::run(plain(handshake), world, supervisor)
+    } else {
+        match Box::pin(shake_hands(handshake, &world, &supervisor)).await {
+            Some(connection) => driver::run(connection, world, supervisor),
+            None => return,
+        }
     };
     session.await;
     drop(open);
 }
 
-/// The connection once TLS is up, if it is to be; `None` when it is closed.
+fn plain(handshake: Box<Handshake>) -> Connection {
+    let Handshake {
+        stream, arrival, ..
+    } = *handshake;
+    arrival.over(Transport::plain(stream))
+}
+
+/// The connection once TLS is up; `None` when it is closed.
 async fn shake_hands(
     handshake: Box<Handshake>,
-    start: SessionStart,
     world: &World,
     supervisor: &Supervisor,
 ) -> Option<Connection> {
     let Handshake {
         stream,
-        accepted,
-        origin,
         tls,
-        place,
-        settings,
-        outbound,
-        name,
-        meters: _,
+        arrival,
+        ..
     } = *handshake;
-    if let Err(error) = Transport::tune(&stream) {
-        tracing::debug!(session = %start.id, %error, "socket options could not be set");
-    }
-    let transport = match tls {
-        None => Transport::plain(stream),
-        Some(acceptor) => {
-            let deadline = accepted + settings.auth_timeout;
-            let handshake = timeout_at(deadline, acceptor.accept(stream));
-            let done = tokio::select! {
-                () = supervisor.draining().cancelled() => return None,
-                done = handshake => done,
-            };
-            match done {
-                Ok(Ok(stream)) => Transport::tls_server(stream),
-                Ok(Err(error)) => {
-                    tracing::debug!(session = %start.id, %error, "TLS handshake failed");
-                    world.meters.session_closed(CloseReason::TlsHandshake);
-                    return None;
-                }
-                Err(late) => {
-                    tracing::debug!(session = %start.id, %late, "TLS handshake not completed");
-                    world.meters.session_closed(CloseReason::TlsHandshake);
-                    return None;
-                }
-            }
-        }
+    let session = arrival.start.id;
+    let deadline = arrival.accepted + arrival.settings.auth_timeout;
+    let handshake = timeout_at(deadline, tls?.accept(stream));
+    let done = tokio::select! {
+        () = supervisor.draining().cancelled() => return None,
+        done = handshake => done,
     };
-    Some(Connection {
-        start,
-        accepted,
-        origin,
-        settings,
-        transport,
-        place,
-        outbound,
-        listener: name,
-    })
+    match done {
+        Ok(Ok(stream)) => return Some(arrival.over(Transport::tls_server(stream))),
+        Ok(Err(error)) => tracing::debug!(%session, %error, "TLS handshake failed"),
+        Err(late) => tracing::debug!(%session, %late, "TLS handshake not completed"),
+    }
+    world.meters.session_closed(CloseReason::TlsHandshake);
+    None
 }

@@ -51,7 +51,11 @@ impl Member {
     /// Whether the account is still there, with the same rights, and open to the address.
     fn is_still(&self, accounts: &Accounts) -> bool {
         let later = accounts.find(self.account.name.as_str().as_bytes());
-        later.is_some_and(|later| self.account.same_rights(later) && later.acl.allows(self.peer))
+        // As a rule nothing was loaded since the login, and the account is the very same: then nothing is compared.
+        later.is_some_and(|later| {
+            Arc::ptr_eq(&self.account, later)
+                || self.account.same_rights(later) && later.acl.allows(self.peer)
+        })
     }
 }
 

@@ -47,6 +47,11 @@ impl SecurityDesk {
         }
     }
 
+    /// Whether there is a reader or a log, and a report worth making.
+    pub(crate) fn is_heeded(&self) -> bool {
+        self.log.is_some() || !self.readers.is_empty()
+    }
+
     /// Tells readers and log of what happened on the connection `origin`. With `stamped`, the event has a `Timestamp`.
     pub(crate) fn report(
         &self,
@@ -55,8 +60,7 @@ impl SecurityDesk {
         stamped: bool,
         now: Instant,
     ) {
-        let read = !self.readers.is_empty();
-        if !read && self.log.is_none() {
+        if !self.is_heeded() {
             return;
         }
         if report.matter.is_free() && !self.may_tell(origin, now) {
@@ -70,7 +74,7 @@ impl SecurityDesk {
         {
             self.meters.security_log_dropped(1);
         }
-        if read {
+        if !self.readers.is_empty() {
             let event = SecurityEvent::new(record.event(stamped.then_some(at)), report.audience);
             self.readers.post(event);
         }

@@ -16,6 +16,11 @@ use tokio_util::task::TaskTracker;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Panicked;
 
+/// Nobody may trust what `step` had borrowed after a panic.
+fn caught<T>(step: impl FnOnce() -> T) -> std::thread::Result<T> {
+    catch_unwind(AssertUnwindSafe(step))
+}
+
 /// Spawns and joins tasks.
 #[derive(Clone, Debug)]
 pub(crate) struct Supervisor {
@@ -42,16 +47,30 @@ impl Supervisor {
     where
         F: Future<Output = ()> + Send + 'static,
     {
-        let handle = self.tracker.spawn(task);
+        let mut task = Some(Box::pin(task));
         let meters = Arc::clone(&self.meters);
-        self.tracker.spawn(async move {
-            if let Err(error) = handle.await
-                && error.is_panic()
-            {
-                meters.task_panicked();
-                tracing::error!(task = name, "a task ended by a bug, the others go on");
+        self.tracker.spawn(poll_fn(move |cx| {
+            let polled = caught(|| {
+                let polled = task.as_mut().map(|task| task.as_mut().poll(cx));
+                let ended = polled.is_none_or(|polled| polled.is_ready());
+                if ended {
+                    task = None;
+                }
+                ended
+            });
+            if let Ok(ended) = polled {
+                return if ended {
+                    Poll::Ready(())
+                } else {
+                    Poll::Pending
+                };
             }
-        });
+            meters.task_panicked();
+            tracing::error!(task = name, "a task ended by a bug, the others go on");
+            // What it leaves behind is as suspect as itself, and must not hide that it was counted.
+            drop(caught(|| task = None));
+            Poll::Ready(())
+        }));
     }
 
     /// Runs a part of a task that must survive its bugs: a panic ends `part` alone, counted and logged.
@@ -63,7 +82,7 @@ impl Supervisor {
         let mut part = pin!(part);
         let outcome = poll_fn(|cx| {
             // Nobody looks at `part` again after a panic, and its owner mistrusts whatever it had borrowed.
-            let polled = catch_unwind(AssertUnwindSafe(|| part.as_mut().poll(cx)));
+            let polled = caught(|| part.as_mut().poll(cx));
             polled.map_or(Poll::Ready(Err(Panicked)), |poll| poll.map(Ok))
         });
         let outcome = outcome.await;
@@ -95,3 +114,6 @@ impl Supervisor {
         self.tracker.wait().await;
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -10,8 +10,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ami_mux::{
-    Interest, Mail, NodeId, SecurityEvent, Session, SessionEffect, SessionSettings, SessionStart,
-    Submission, Surroundings as _,
+    Interest, Mail, NodeId, SecurityEvent, SecurityReport, Session, SessionEffect, SessionSettings,
+    SessionStart, Submission, Surroundings as _,
 };
 use ami_telemetry::CloseReason;
 use bytes::BytesMut;
@@ -241,11 +241,7 @@ impl Driver {
                     self.set_interest(&interest);
                     self.hearing = hearing::tell(&self.world, self.presence.nodes());
                 }
-                SessionEffect::Security(report) => {
-                    let stamped = self.world.accounts.load().general().timestamp_events;
-                    let security = &self.world.security;
-                    security.report(*report, &mut self.origin, stamped, now.into_std());
-                }
+                SessionEffect::Security(report) => self.report(*report, now),
                 SessionEffect::Replay(node) => self.replays.push(node),
                 SessionEffect::Close(reason) => {
                     self.closing.get_or_insert_with(|| close_reason(reason));
@@ -256,6 +252,15 @@ impl Driver {
         self.ask_for_replays();
         let (events, replies) = self.waiting();
         self.inbox.set_drained(events, replies);
+    }
+
+    fn report(&mut self, report: SecurityReport, now: Instant) {
+        let security = &self.world.security;
+        if security.is_heeded() {
+            self.origin.arrived_at(|| self.transport.local_addr());
+            let stamped = self.world.accounts.load().general().timestamp_events;
+            security.report(report, &mut self.origin, stamped, now.into_std());
+        }
     }
 
     /// Bytes of events and of replies that were taken from the inbox and are not written.
@@ -302,7 +307,7 @@ impl Driver {
             return;
         };
         match handle.commands.try_reserve() {
-            Ok(permit) => permit.send(self.addressed(submission)),
+            Ok(permit) => permit.send(self.addressed(node, submission)),
             Err(TrySendError::Full(())) => self.unsent.push_back((node, submission)),
             Err(TrySendError::Closed(())) => self.refuse(node, &submission),
         }
@@ -314,7 +319,7 @@ impl Driver {
         };
         match permit {
             Some(permit) => {
-                let command = self.addressed(submission);
+                let command = self.addressed(node, submission);
                 permit.send(command);
             }
             None => self.refuse(node, &submission),
@@ -330,7 +335,8 @@ impl Driver {
         self.session.mail(mail, &*self.world, now);
     }
 
-    fn addressed(&self, submission: Box<Submission<()>>) -> NodeCommand {
+    fn addressed(&mut self, node: NodeId, submission: Box<Submission<()>>) -> NodeCommand {
+        self.presence.asks(node);
         NodeCommand::Submit(Box::new(submission.addressed_to(Arc::clone(&self.inbox))))
     }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use ami_access::Account;
 use ami_mux::{Mail, NodeId, SessionId};
 use ami_telemetry::CloseReason;
+use smallvec::SmallVec;
 
 use crate::cluster::NodeCommand;
 use crate::inbox::Inbox;
@@ -23,6 +24,8 @@ pub(super) struct Presence {
     place: Option<UnauthenticatedPlace>,
     account: Option<String>,
     nodes: Vec<NodeId>,
+    /// Those of them that have been given an action of this session: the others know nothing of it.
+    asked: SmallVec<[NodeId; 2]>,
     reads_security: bool,
 }
 
@@ -46,6 +49,7 @@ impl Presence {
             place: Some(place),
             account: None,
             nodes: Vec::new(),
+            asked: SmallVec::new(),
             reads_security: false,
         }
     }
@@ -80,6 +84,13 @@ impl Presence {
         &self.nodes
     }
 
+    /// An action of the session is given to that node.
+    pub(super) fn asks(&mut self, node: NodeId) {
+        if !self.asked.contains(&node) {
+            self.asked.push(node);
+        }
+    }
+
     /// How many of its actions are not answered.
     pub(super) fn inflight(&self, inflight: usize) {
         self.facts.set_inflight(inflight);
@@ -98,10 +109,12 @@ impl Presence {
         self.reads_security = reads;
     }
 
-    /// Leaves every place, and has the nodes drop what no lane has taken.
+    /// Leaves every place, and has the nodes drop what no lane has taken, and leave out what nobody wants any more. A node whom
+    /// neither concerns is not woken.
     pub(super) async fn leave(&mut self) {
         for node in self.forget() {
             if let Some(handle) = self.world.cluster.node(node)
+                && (handle.narrows || self.asked.contains(&node))
                 && handle
                     .commands
                     .send(NodeCommand::SessionGone(self.session))

@@ -1,6 +1,7 @@
 //! The connection that a security event is about: its addresses, its id, since when it is logged in.
 
-use std::net::SocketAddr;
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::{Duration, SystemTime};
 
 use ami_mux::SessionId;
@@ -15,7 +16,7 @@ const INTERVAL: Duration = Duration::from_millis(100);
 #[derive(Debug)]
 pub(crate) struct Origin {
     session: SessionId,
-    local: SocketAddr,
+    local: Option<SocketAddr>,
     remote: SocketAddr,
     tls: bool,
     login: Option<(SystemTime, RateLimit)>,
@@ -23,18 +24,20 @@ pub(crate) struct Origin {
 
 impl Origin {
     /// A connection that has not logged in.
-    pub(crate) fn new(
-        session: SessionId,
-        local: SocketAddr,
-        remote: SocketAddr,
-        tls: bool,
-    ) -> Self {
+    pub(crate) fn new(session: SessionId, remote: SocketAddr, tls: bool) -> Self {
         Self {
             session,
-            local,
+            local: None,
             remote,
             tls,
             login: None,
+        }
+    }
+
+    /// Asks for the address at which it arrived when the first event is raised: most connections raise none.
+    pub(crate) fn arrived_at(&mut self, ask: impl FnOnce() -> io::Result<SocketAddr>) {
+        if self.local.is_none() {
+            self.local = ask().ok();
         }
     }
 
@@ -65,9 +68,14 @@ impl Origin {
         format!("{:#x}", self.session.0)
     }
 
-    /// `LocalAddress`.
+    /// `LocalAddress`; of a connection that has none any more, that of nobody.
     pub(super) fn local_address(&self) -> String {
-        self.address(self.local)
+        let nobody: IpAddr = if self.remote.is_ipv4() {
+            Ipv4Addr::UNSPECIFIED.into()
+        } else {
+            Ipv6Addr::UNSPECIFIED.into()
+        };
+        self.address(self.local.unwrap_or_else(|| SocketAddr::new(nobody, 0)))
     }
 
     /// `RemoteAddress`.

@@ -11,7 +11,9 @@ const NODE: NodeId = NodeId(0);
 
 fn origin(local: &str, remote: &str, tls: bool) -> Origin {
     let address = |text: &str| -> SocketAddr { text.parse().expect("an address") };
-    Origin::new(SessionId(0x2a), address(local), address(remote), tls)
+    let mut origin = Origin::new(SessionId(0x2a), address(remote), tls);
+    origin.arrived_at(|| Ok(address(local)));
+    origin
 }
 
 fn here() -> Origin {

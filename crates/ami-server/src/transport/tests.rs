@@ -92,11 +92,8 @@ async fn a_client_that_leaves_without_the_goodbye_of_tls_has_ended_its_stream() 
     assert_eq!(got, b"Action: Logoff\r\n\r\n");
 }
 
-#[tokio::test]
-async fn tuning_reaches_the_socket() {
-    let (stream, _other) = tcp_pair().await;
-    Transport::tune(&stream).expect("tuned");
-    let socket = SockRef::from(&stream);
+fn assert_is_tuned(stream: &TcpStream) {
+    let socket = SockRef::from(stream);
     assert!(stream.nodelay().expect("known"));
     assert!(socket.keepalive().expect("known"));
     assert_eq!(socket.tcp_keepalive_time().expect("known"), KEEPALIVE_IDLE);
@@ -105,7 +102,35 @@ async fn tuning_reaches_the_socket() {
         KEEPALIVE_INTERVAL
     );
     assert_eq!(
+        socket.tcp_keepalive_retries().expect("known"),
+        KEEPALIVE_RETRIES
+    );
+    assert_eq!(
         socket.tcp_user_timeout().expect("known"),
         Some(USER_TIMEOUT)
     );
+}
+
+#[tokio::test]
+async fn tuning_reaches_the_socket() {
+    let (stream, _other) = tcp_pair().await;
+    Transport::tune(&stream).expect("tuned");
+    assert_is_tuned(&stream);
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn an_accepted_connection_has_the_options_of_the_socket_that_listens() {
+    const { assert!(Transport::OPTIONS_ARE_INHERITED) };
+    for any in ["127.0.0.1:0", "[::]:0"] {
+        let Ok(listener) = crate::app::listen(any.parse().expect("an address")) else {
+            // A machine may have no IPv6.
+            continue;
+        };
+        let port = listener.local_addr().expect("bound").port();
+        let (ours, accepted) =
+            tokio::join!(TcpStream::connect(("127.0.0.1", port)), listener.accept());
+        ours.expect("connected");
+        assert_is_tuned(&accepted.expect("accepted").0);
+    }
 }

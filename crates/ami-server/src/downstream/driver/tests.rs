@@ -131,7 +131,6 @@ async fn bench_with(peer: IpAddr, since: Instant, flush: Duration) -> Bench {
         accepted: since,
         origin: Box::new(Origin::new(
             SessionId(1),
-            stream.local_addr().expect("connected"),
             stream.peer_addr().expect("connected"),
             false,
         )),
@@ -196,6 +195,33 @@ async fn a_login_whose_logoff_came_with_it_frees_its_account() {
     bench.task.await.expect("ends");
     assert!(!bench.world.registry.is_logged_in("one"));
     assert_eq!(bench.world.registry.len(), 0);
+}
+
+/// A node whom nothing of the session concerns is not woken when it leaves.
+#[tokio::test]
+async fn a_node_is_told_of_the_end_of_those_sessions_alone_that_asked_it_something() {
+    for (action, told) in [("", false), ("Action: Getvar\r\nVariable: X\r\n\r\n", true)] {
+        let mut bench = bench().await;
+        bench.says(&format!("{LOGIN}{action}")).await;
+        bench.hears("accepted\r\n\r\n").await;
+        let mut commands = bench.commands.take().expect("the node");
+        if told {
+            let first = commands.recv().await;
+            assert!(matches!(first, Some(NodeCommand::Submit(_))), "{first:?}");
+        }
+        bench.client.shutdown().await.expect("half closed");
+        bench.supervisor.stopping().cancel();
+        bench.task.await.expect("ends");
+        let mut heard = Vec::new();
+        while let Ok(command) = commands.try_recv() {
+            heard.push(command);
+        }
+        match (told, heard.as_slice()) {
+            (true, [NodeCommand::SessionGone(session)]) => assert_eq!(*session, SessionId(1)),
+            (false, []) => {}
+            (told, heard) => panic!("told: {told}, but {heard:?}"),
+        }
+    }
 }
 
 #[tokio::test]
