@@ -8,7 +8,8 @@
 //! the ratio of the two; on a machine that others use as well this says more than rates and times do. Every event is
 //! checked for its number and every answer for its ActionID: one lost, doubled or out of order fails the bench.
 //!
-//! `cargo bench --bench end_to_end`, some minutes; with `-- --quick` one, with `-- --crowd` 9,000 silent clients. This binary runs itself as node and
+//! `cargo bench --bench end_to_end`, some minutes; with `-- --quick` one, with `-- --crowd` 9,000 silent clients, with `-- fan-out`
+//! (`flush`, `filter`, `tls`, `stalled`, `long`, `actions`, `sessions`) those rows alone. This binary runs itself as node and
 //! as floor; without `--bench` (as under `cargo test`) it measures for moments only, to show that it works.
 
 #[path = "end_to_end/actions.rs"]
@@ -55,6 +56,37 @@ struct Plan {
     window: Duration,
     /// Silent clients whose memory is counted.
     idle: usize,
+    /// The one group of rows that is wanted; all without.
+    only: Option<Rows>,
+}
+
+/// Rows that are measured together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Rows {
+    FanOut,
+    Flush,
+    Filter,
+    Tls,
+    Stalled,
+    Long,
+    Actions,
+    Sessions,
+}
+
+impl Rows {
+    fn named(word: &str) -> Option<Self> {
+        Some(match word {
+            "fan-out" => Self::FanOut,
+            "flush" => Self::Flush,
+            "filter" => Self::Filter,
+            "tls" => Self::Tls,
+            "stalled" => Self::Stalled,
+            "long" => Self::Long,
+            "actions" => Self::Actions,
+            "sessions" => Self::Sessions,
+            _ => return None,
+        })
+    }
 }
 
 impl Plan {
@@ -62,17 +94,24 @@ impl Plan {
         warm_up: Duration::from_millis(500),
         window: Duration::from_millis(3_500),
         idle: 2_000,
+        only: None,
     };
     const QUICK: Self = Self {
         warm_up: Duration::from_millis(150),
         window: Duration::from_millis(600),
         idle: 400,
+        only: None,
     };
     const PROOF: Self = Self {
         warm_up: Duration::from_millis(20),
         window: Duration::from_millis(100),
         idle: 40,
+        only: None,
     };
+
+    fn wants(self, rows: Rows) -> bool {
+        self.only.is_none_or(|only| only == rows)
+    }
 
     /// The same for what has to hold for a while.
     fn long(self) -> Self {
@@ -114,6 +153,7 @@ fn obey() -> Outcome<()> {
     }
     let mut crowd = false;
     let mut plan = Plan::PROOF;
+    let mut only = None;
     for word in words {
         match word {
             "--bench" if plan.window == Plan::PROOF.window => plan = Plan::FULL,
@@ -123,7 +163,9 @@ fn obey() -> Outcome<()> {
             // A test runner asks for names; there are none.
             "--list" => return Ok(()),
             other => {
-                return Err(format!("{other:?} is none of --quick, --crowd and --bench").into());
+                only = Some(Rows::named(other).ok_or_else(|| {
+                    format!("{other:?} is no group of rows, nor --quick, --crowd or --bench")
+                })?);
             }
         }
     }
@@ -131,6 +173,7 @@ fn obey() -> Outcome<()> {
     if crowd {
         plan.idle = 9_000;
     }
+    plan.only = only;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
@@ -140,8 +183,12 @@ fn obey() -> Outcome<()> {
 async fn measure(plan: Plan) -> Outcome<()> {
     let mut bed = Bed::start().await?;
     let mut faults = Box::pin(events::measure(&mut bed, plan)).await?;
-    faults += actions::measure(&mut bed, plan).await?;
-    sessions::measure(&mut bed, plan).await?;
+    if plan.wants(Rows::Actions) {
+        faults += actions::measure(&mut bed, plan).await?;
+    }
+    if plan.wants(Rows::Sessions) {
+        sessions::measure(&mut bed, plan).await?;
+    }
     if faults > 0 {
         return Err(
             format!("{faults} events or answers were lost, doubled or out of order").into(),

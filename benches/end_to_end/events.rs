@@ -14,7 +14,7 @@ use crate::figure::{behind, micros, millis, nanos, per_second, percentiles, rati
 use crate::node::Flooded;
 use crate::process::{Bed, FLUSHED, Kind, Middle, NOTHING, TENTH, USER};
 use crate::subscriber::{Found, Tally, connect, first_wanted, subscribe};
-use crate::{Outcome, Plan, say};
+use crate::{Outcome, Plan, Rows, say};
 
 /// About the length of a Newexten of a real call.
 const EVENT_BYTES: usize = 420;
@@ -95,6 +95,32 @@ pub(crate) async fn measure(bed: &mut Bed, plan: Plan) -> Outcome<u64> {
         "check"
     ))?;
     let mut faults = 0;
+    if plan.wants(Rows::FanOut) {
+        faults += all_events(bed, plan).await?;
+    }
+    if plan.wants(Rows::Flush) {
+        faults += flushed(bed, plan).await?;
+    }
+    if plan.wants(Rows::Filter) {
+        faults += chosen(bed, plan).await?;
+        nothing(bed, plan).await?;
+    }
+    if plan.wants(Rows::Tls) {
+        faults += over_tls(bed, plan).await?;
+    }
+    if plan.wants(Rows::Stalled) {
+        faults += stalled(bed, plan).await?;
+    }
+    if plan.wants(Rows::Long) {
+        faults += long(bed, plan).await?;
+    }
+    say("")?;
+    Ok(faults)
+}
+
+/// Few and many clients, few and many events.
+async fn all_events(bed: &mut Bed, plan: Plan) -> Outcome<u64> {
+    let mut faults = 0;
     for (clients, rate) in [(10, 1_000), (10, 5_000), (100, 1_000), (100, 5_000)] {
         let load = Load::new(clients, rate, plan);
         let own = scene(bed, load).await?;
@@ -103,19 +129,21 @@ pub(crate) async fn measure(bed: &mut Bed, plan: Plan) -> Outcome<u64> {
             faults += compared(bed, "all events", load, &own, floor, 130).await?;
         }
     }
-    faults += flushed(bed, plan).await?;
-    faults += chosen(bed, plan).await?;
-    nothing(bed, plan).await?;
-    let tls = Load::new(25, 1_000, plan).on(Kind::AmiplexTls);
-    let own = scene(bed, tls).await?;
-    faults += own.faults + compared(bed, "over TLS", tls, &own, Kind::TlsFloor, 130).await?;
-    faults += stalled(bed, plan).await?;
-    let long = Load::new(100, 5_000, plan.long());
-    let own = scene(bed, long).await?;
-    let name = format!("all events, {} s", plan.long().window.as_secs());
-    faults += own.faults + compared(bed, &name, long, &own, Kind::TasksFloor, 130).await?;
-    say("")?;
     Ok(faults)
+}
+
+async fn over_tls(bed: &mut Bed, plan: Plan) -> Outcome<u64> {
+    let load = Load::new(25, 1_000, plan).on(Kind::AmiplexTls);
+    let own = scene(bed, load).await?;
+    Ok(own.faults + compared(bed, "over TLS", load, &own, Kind::TlsFloor, 130).await?)
+}
+
+/// As many as that, and for longer.
+async fn long(bed: &mut Bed, plan: Plan) -> Outcome<u64> {
+    let load = Load::new(100, 5_000, plan.long());
+    let own = scene(bed, load).await?;
+    let name = format!("all events, {} s", plan.long().window.as_secs());
+    Ok(own.faults + compared(bed, &name, load, &own, Kind::TasksFloor, 130).await?)
 }
 
 /// Measures the floor and prints the row; `limit` is the ratio to be kept, in hundredths.

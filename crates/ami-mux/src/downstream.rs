@@ -18,6 +18,7 @@ mod logged_in;
 mod login;
 mod merge;
 mod node_loss;
+mod outlook;
 mod own_bridges;
 mod own_event;
 mod rate;
@@ -32,6 +33,7 @@ mod verifying;
 
 pub use effect::{EndReason, LoginFault, RefusalKind, SessionEffect, SessionNote};
 pub use interest::Interest;
+pub use outlook::Outlook;
 pub use rate::Rates;
 pub use session::Session;
 pub use settings::{SessionSettings, SessionStart};

@@ -31,8 +31,8 @@ pub use directory::{
     Booted, Breaker, Condition, Directory, DirectoryEntry, NodeState, NodeStatus, Service,
 };
 pub use downstream::{
-    EndReason, Interest, LoginFault, Rates, RefusalKind, Session, SessionEffect, SessionNote,
-    SessionSettings, SessionStart, Surroundings,
+    EndReason, Interest, LoginFault, Outlook, Rates, RefusalKind, Session, SessionEffect,
+    SessionNote, SessionSettings, SessionStart, Surroundings,
 };
 pub use event::NodeEvent;
 pub use event_batch::{BatchView, EventBatch};

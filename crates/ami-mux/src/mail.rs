@@ -105,6 +105,22 @@ impl Mail {
         }
     }
 
+    /// An event, or several, that need no look at the single session beyond its rights.
+    pub fn is_ordinary(&self) -> bool {
+        match self {
+            Self::Event(event) => event.is_ordinary(),
+            Self::Events { .. } => true,
+            Self::Written { .. }
+            | Self::Reply { .. }
+            | Self::Security(_)
+            | Self::NodeUp(_)
+            | Self::NodeBooted(_)
+            | Self::Resynced { .. }
+            | Self::NodeDown(_)
+            | Self::NodeFailed(_) => false,
+        }
+    }
+
     /// How many notes it stands for.
     pub fn count(&self) -> usize {
         if let Self::Events { batch, .. } = self {

@@ -5,3 +5,4 @@ mod hearing;
 mod journal;
 pub(crate) mod outbound;
 mod presence;
+pub(crate) mod wire;

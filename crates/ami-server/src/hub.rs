@@ -38,10 +38,15 @@ impl EventHub {
         wanted.fold(ClassSet::NONE, ClassSet::union)
     }
 
-    /// Posts to every subscriber, in order.
+    /// Posts what is no event to every subscriber.
     pub(crate) fn publish(&self, mail: &[Mail]) {
+        self.for_each(|inbox| inbox.post(mail));
+    }
+
+    /// Goes through its subscribers.
+    pub(crate) fn for_each(&self, mut tell: impl FnMut(&Arc<Inbox>)) {
         for (_, inbox) in self.subscribers.read().iter() {
-            inbox.post(mail);
+            tell(inbox);
         }
     }
 }

@@ -15,6 +15,10 @@ use ami_proto::ClassSet;
 use ami_telemetry::CloseReason;
 use parking_lot::Mutex;
 
+pub(crate) use at_rest::Posted;
+
+use crate::downstream::wire::Wire;
+
 /// What a session takes at a time, while the rest may still be dropped; and so much is worth a write, whoever may wait.
 pub(crate) const TAKEN_BYTES: usize = 64 * 1024;
 /// Events that came together are held together by who wants at least this part of their bytes.
@@ -56,6 +60,10 @@ struct Queue {
     sleeper: Option<Sleeper>,
     /// Where the session wants other classes of one node than of another.
     by_node: Option<Interest>,
+    /// The wire of a session at rest, also when it has been woken and has not risen yet.
+    lent: Option<Box<Wire>>,
+    /// Others write to its client.
+    at_rest: bool,
 }
 
 /// The session's task, which waits. It is woken once, and then has to ask again.
@@ -105,6 +113,8 @@ impl Inbox {
             urgent: false,
             sleeper: None,
             by_node: None,
+            lent: None,
+            at_rest: false,
         };
         Self {
             queue: Mutex::new(queue),
@@ -158,23 +168,27 @@ impl Inbox {
     /// Posts `mail`, in order, but for what the session does not want. Nothing when the session is over. Never waits: one lock
     /// and at most one wake-up, however much it is.
     pub(crate) fn post(&self, mail: &[Mail]) {
-        let interest = ClassSet::from_bits(self.interest.load(Ordering::Acquire));
-        if !mail.iter().any(|mail| is_wanted(mail, interest)) {
+        let interest = self.wanted();
+        if !any_is_wanted(mail, interest) {
             return;
         }
         let mut queue = self.queue.lock();
+        self.post_wanted(&mut queue, mail, interest);
+        let woken = queue.woken();
+        drop(queue);
+        if let Some(waker) = woken {
+            waker.wake();
+        }
+    }
+
+    fn post_wanted(&self, queue: &mut Queue, mail: &[Mail], interest: ClassSet) {
         for mail in mail.iter().filter(|mail| is_wanted(mail, interest)) {
             if queue.closed.is_some() {
                 break;
             }
             if queue.wants(mail) {
-                self.post_one(&mut queue, mail, interest);
+                self.post_one(queue, mail, interest);
             }
-        }
-        let woken = queue.woken();
-        drop(queue);
-        if let Some(waker) = woken {
-            waker.wake();
         }
     }
 
@@ -230,6 +244,10 @@ impl Inbox {
     }
 }
 
+fn any_is_wanted(mail: &[Mail], interest: ClassSet) -> bool {
+    mail.iter().any(|mail| is_wanted(mail, interest))
+}
+
 fn is_wanted(mail: &Mail, interest: ClassSet) -> bool {
     match mail {
         Mail::Event(event) => event.visible_to(interest),
@@ -278,6 +296,9 @@ impl Queue {
 
     /// Whom to wake, without the lock.
     fn woken(&mut self) -> Option<Waker> {
+        if self.at_rest {
+            return self.woken_from_rest();
+        }
         let until = self.sleeper.as_ref()?.until;
         if !self.ends(until) {
             return None;
@@ -355,7 +376,8 @@ impl Queue {
         if bytes == 0 {
             return;
         }
-        if self.budget.policy == SlowPolicy::Disconnect && bytes >= batch.bytes() / SPARSE {
+        let in_one = self.at_rest || bytes >= batch.bytes() / SPARSE;
+        if self.budget.policy == SlowPolicy::Disconnect && in_one {
             let batch = Arc::clone(batch);
             return self.post_event(&Mail::Events { batch, bytes }, bytes, drained);
         }
@@ -402,6 +424,8 @@ impl Queue {
 fn length(bytes: &[bytes::Bytes]) -> usize {
     bytes.iter().map(bytes::Bytes::len).sum()
 }
+
+mod at_rest;
 
 #[cfg(test)]
 mod tests;

@@ -14,6 +14,7 @@ mod app;
 mod cluster;
 mod downstream;
 mod drain_turns;
+mod fan_out;
 mod hub;
 mod inbox;
 mod likeness;

@@ -73,6 +73,18 @@ impl Supervisor {
         }));
     }
 
+    /// Runs `task`, which soon ends, without another that waits for it.
+    pub(crate) fn spawn_brief<F>(&self, name: &'static str, task: F)
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let supervisor = self.clone();
+        self.tracker.spawn(async move {
+            // Counted and logged where it is met.
+            supervisor.survive(name, task).await.ok();
+        });
+    }
+
     /// Runs a part of a task that must survive its bugs: a panic ends `part` alone, counted and logged.
     pub(crate) async fn survive<F: Future>(
         &self,

@@ -145,6 +145,12 @@ impl EventGate {
         })
     }
 
+    /// Whether it holds anything, or would.
+    pub(super) fn is_busy(&self) -> bool {
+        let mut gates = self.nodes.iter();
+        gates.any(|(_, gate)| !(gate.written.is_empty() && gate.held.is_empty()))
+    }
+
     /// The next event that nothing holds any more.
     pub(super) fn pass(&mut self) -> Option<Held> {
         for (_, gate) in &mut self.nodes {

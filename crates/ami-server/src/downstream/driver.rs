@@ -7,6 +7,7 @@ use std::collections::VecDeque;
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use ami_mux::{
@@ -15,7 +16,6 @@ use ami_mux::{
 };
 use ami_telemetry::CloseReason;
 use bytes::BytesMut;
-use tokio::io::AsyncWriteExt;
 use tokio::sync::mpsc::OwnedPermit;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::time::{Instant, sleep, timeout};
@@ -24,8 +24,8 @@ use turn::Signals;
 
 use super::hearing::{self, Hearing};
 use super::journal::{Journal, close_reason};
-use super::outbound::Outbound;
 use super::presence::Presence;
+use super::wire::Wire;
 use crate::cluster::NodeCommand;
 use crate::inbox::{Budget, Inbox};
 use crate::registry::UnauthenticatedPlace;
@@ -74,13 +74,11 @@ pub(crate) struct OutboundLimits {
 
 struct Driver {
     session: Session,
-    transport: Transport,
     input: BytesMut,
     eof: bool,
     inbox: Arc<Inbox>,
     mail: VecDeque<Mail>,
     backlog: Backlog,
-    outbound: Outbound,
     /// Actions that their node's queue had no room for, in order.
     unsent: VecDeque<(NodeId, Box<Submission<()>>)>,
     /// Nodes that are to tell this session what they have, and had no room for the word yet.
@@ -92,9 +90,6 @@ struct Driver {
     /// What follows is said when the nodes have heard what the session wants.
     hearing: Option<Hearing>,
     event_age: Duration,
-    flush: Duration,
-    /// Events wait until then: others have left a moment ago.
-    held_until: Option<Instant>,
     reply_bytes: usize,
     closing: Option<CloseReason>,
     drain: Drain,
@@ -136,15 +131,16 @@ pub(crate) fn run(
     supervisor: Supervisor,
 ) -> impl Future<Output = ()> + Send {
     // Made here and boxed, so that the task holds it once: a future keeps room for each place that a value is moved through.
-    let mut driver = Box::new(Driver::new(connection, world));
+    let (driver, wire) = Driver::new(connection, world);
+    let mut driver = Box::new(driver);
     async move {
-        let reason = driver.drive(&supervisor).await;
-        Box::pin(driver.finish(reason)).await;
+        let (reason, wire) = driver.drive(wire, &supervisor).await;
+        Box::pin(driver.finish(reason, wire)).await;
     }
 }
 
 impl Driver {
-    fn new(connection: Connection, world: Arc<World>) -> Self {
+    fn new(connection: Connection, world: Arc<World>) -> (Self, Box<Wire>) {
         let Connection {
             start,
             accepted,
@@ -167,24 +163,21 @@ impl Driver {
             Arc::clone(&listener),
             world.wall_clock(),
         );
-        Self {
+        let wire = Box::new(Wire::new(transport, outbound.flush));
+        let driver = Self {
             session: Session::new(start, settings, &*world, accepted.into_std()),
-            transport,
             input: BytesMut::new(),
             eof: false,
             presence: Presence::new(Arc::clone(&world), facts, Arc::clone(&inbox), place),
             inbox,
             mail: VecDeque::new(),
             backlog: Backlog::default(),
-            outbound: Outbound::default(),
             unsent: VecDeque::new(),
             replays: Vec::new(),
             place: None,
             check: None,
             hearing: None,
             event_age: outbound.event_age,
-            flush: outbound.flush,
-            held_until: None,
             reply_bytes: outbound.reply_bytes,
             closing: None,
             drain: Drain::No,
@@ -192,16 +185,33 @@ impl Driver {
             world,
             start,
             origin,
-        }
+        };
+        (driver, wire)
     }
 
-    async fn drive(&mut self, supervisor: &Supervisor) -> CloseReason {
+    /// To the end. Between its turns the wire lies in the inbox whenever the session is at rest.
+    async fn drive(
+        &mut self,
+        wire: Box<Wire>,
+        supervisor: &Supervisor,
+    ) -> (CloseReason, Box<Wire>) {
         let mut signals = Signals {
             stopping: pin!(supervisor.stopping().cancelled()),
             draining: pin!(supervisor.draining().cancelled()),
             timer: pin!(sleep(QUIET)),
         };
-        poll_fn(|cx| self.poll_turns(cx, &mut signals)).await
+        let mut own = Some(wire);
+        poll_fn(|cx| {
+            let Some(mut wire) = own.take().or_else(|| self.inbox.rise()) else {
+                return Poll::Pending;
+            };
+            if let Poll::Ready(reason) = self.poll_turns(&mut wire, cx, &mut signals) {
+                return Poll::Ready((reason, wire));
+            }
+            own = self.rest(wire, cx, &mut signals);
+            Poll::Pending
+        })
+        .await
     }
 
     /// Gives the machine what has been read, as far as it takes it.
@@ -218,13 +228,13 @@ impl Driver {
         }
     }
 
-    fn carry_out(&mut self) {
+    fn carry_out(&mut self, wire: &mut Wire) {
         let now = Instant::now();
         while self.hearing.is_none()
             && let Some(effect) = self.session.poll_effect()
         {
             match effect {
-                SessionEffect::Write { bytes, events } => self.outbound.push(bytes, events, now),
+                SessionEffect::Write { bytes, events } => wire.outbound.push(bytes, events, now),
                 SessionEffect::Submit(node, submission) => self.submit(node, submission),
                 SessionEffect::Verify(check) => {
                     self.check = Some(self.world.secret_checks.outcome(check));
@@ -233,7 +243,7 @@ impl Driver {
                     self.origin.logged_in();
                     // First: what comes between the subscription and this would be thrown away.
                     self.inbox.set_interest(interest.clone());
-                    self.logged_in(nodes);
+                    self.logged_in(wire, nodes);
                     self.set_interest(&interest);
                     self.hearing = hearing::tell(&self.world, self.presence.nodes());
                 }
@@ -250,7 +260,7 @@ impl Driver {
             }
         }
         self.ask_for_replays();
-        let (events, replies) = self.waiting();
+        let (events, replies) = self.waiting(wire);
         self.inbox.set_drained(events, replies);
     }
 
@@ -264,15 +274,15 @@ impl Driver {
     }
 
     /// Bytes of events and of replies that were taken from the inbox and are not written.
-    fn waiting(&self) -> (usize, usize) {
+    fn waiting(&self, wire: &Wire) -> (usize, usize) {
         let events =
-            self.outbound.event_bytes() + self.session.held_event_bytes() + self.backlog.events;
-        (events, self.outbound.reply_bytes() + self.backlog.replies)
+            wire.outbound.event_bytes() + self.session.held_event_bytes() + self.backlog.events;
+        (events, wire.outbound.reply_bytes() + self.backlog.replies)
     }
 
     /// The task is about to wait: what did not leave in this turn counts.
-    fn count_waiting(&mut self) {
-        let (events, replies) = self.waiting();
+    fn count_waiting(&mut self, wire: &Wire) {
+        let (events, replies) = self.waiting(wire);
         self.inbox.set_drained(events, replies);
         self.journal.waiting(events + replies);
         self.presence.inflight(self.session.inflight());
@@ -340,7 +350,7 @@ impl Driver {
         NodeCommand::Submit(Box::new(submission.addressed_to(Arc::clone(&self.inbox))))
     }
 
-    fn logged_in(&mut self, nodes: Vec<NodeId>) {
+    fn logged_in(&mut self, wire: &mut Wire, nodes: Vec<NodeId>) {
         let Some(principal) = self.session.principal() else {
             return;
         };
@@ -350,7 +360,7 @@ impl Driver {
             self.event_age = age;
         }
         if let Some(flush) = account.flush {
-            self.flush = flush;
+            wire.flush = flush;
         }
         let default = self.inbox.budget().event_bytes;
         self.inbox.set_budget(Budget {
@@ -369,32 +379,17 @@ impl Driver {
     }
 
     /// Leaves every place where the session is known, and gives the last bytes a moment to go.
-    async fn finish(mut self: Box<Self>, reason: CloseReason) {
+    async fn finish(mut self: Box<Self>, reason: CloseReason, mut wire: Box<Wire>) {
         self.inbox.close(reason);
         self.presence.leave().await;
         let orderly = !matches!(
             reason,
             CloseReason::IoError | CloseReason::SlowConsumer | CloseReason::EventAge
         );
-        if orderly && timeout(FLUSH_DEADLINE, self.flush()).await.is_err() {
+        if orderly && timeout(FLUSH_DEADLINE, wire.end()).await.is_err() {
             tracing::debug!(session = %self.start.id, "the last bytes could not be written in time");
         }
         self.journal.closed(reason);
-    }
-
-    /// Writes what is left and closes the socket in order.
-    async fn flush(&mut self) {
-        let transport = &mut self.transport;
-        let outbound = &mut self.outbound;
-        while !outbound.is_empty() {
-            let written = poll_fn(|cx| outbound.poll_write(transport, cx));
-            if written.await.is_err() {
-                return;
-            }
-        }
-        if let Err(error) = transport.shutdown().await {
-            tracing::trace!(%error, "the peer had closed already");
-        }
     }
 }
 

@@ -3,14 +3,16 @@
 //! Owned by the connection's task. Its bytes count in the inbox's budget until they are written.
 
 use std::collections::VecDeque;
+use std::future::{Future, poll_fn};
 use std::io::{self, IoSlice};
-use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use bytes::{Buf, Bytes};
 use smallvec::SmallVec;
 use tokio::io::AsyncWrite;
+use tokio::task::coop;
 use tokio::time::Instant;
 
 use crate::inbox::TAKEN_BYTES;
@@ -122,6 +124,19 @@ impl Outbound {
         let polled = self.poll_write_out(socket, cx);
         self.blocked = !self.is_empty();
         polled
+    }
+
+    /// The same for whoever is not the task of this client, whose own look it is that waits for the socket.
+    pub(crate) fn write_now(&mut self, socket: &mut Transport) -> io::Result<Written> {
+        let cx = &mut Context::from_waker(Waker::noop());
+        // What the calling task may still do in its turn says nothing about this socket.
+        let write = pin!(coop::unconstrained(poll_fn(
+            |cx| self.poll_write(socket, cx)
+        )));
+        match write.poll(cx) {
+            Poll::Ready(written) => written,
+            Poll::Pending => Ok(Written::default()),
+        }
     }
 
     fn poll_write_out(

@@ -29,6 +29,7 @@ use super::failure::Failures;
 use super::journal::Journal;
 use super::record::next_record;
 use crate::cluster::NodeCommand;
+use crate::fan_out::FanOut;
 use crate::inbox::Inbox;
 use crate::supervisor::Supervisor;
 use crate::transport::Transport;
@@ -79,6 +80,7 @@ pub(super) struct NodeDriver {
     pub(super) taken: VecDeque<NodeCommand>,
     /// Mail for every session that sees the node, of one turn, not posted yet.
     broadcast: Vec<Mail>,
+    fan_out: FanOut,
     /// Sessions that wait until the node has been told what they want. One that has gone leaves its sender behind until then.
     hearing: HashMap<u64, oneshot::Sender<()>>,
     address: Arc<NodeAddress>,
@@ -107,6 +109,7 @@ pub(crate) async fn run(task: NodeTask, world: Arc<World>, supervisor: Superviso
         connecting_lanes: HashMap::new(),
         taken: VecDeque::with_capacity(COMMANDS_PER_TURN),
         broadcast: Vec::new(),
+        fan_out: FanOut::new(supervisor.clone(), Arc::clone(&world.meters)),
         hearing: HashMap::new(),
         address: Arc::new(address),
         backoff,
@@ -299,7 +302,7 @@ impl NodeDriver {
         }
         EventBatch::gather(&mut self.broadcast);
         if let Some(node) = self.world.cluster.node(self.id) {
-            node.hub.publish(&self.broadcast);
+            self.fan_out.publish(&node.hub, &self.broadcast);
         }
         self.broadcast.clear();
     }

@@ -9,7 +9,7 @@ use ami_telemetry::Meters;
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 use socket2::SockRef;
-use tokio::io::AsyncReadExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::sync::mpsc;
 use tokio::task::{JoinHandle, yield_now};

@@ -16,6 +16,7 @@ use tokio::task::coop;
 use tokio::time::{Instant, Sleep};
 use tokio_util::sync::WaitForCancellationFuture;
 
+use super::super::wire::Wire;
 use super::{Drain, Driver, LAST_LOOK, MAIL_PER_TURN, READ_BYTES, reserve};
 use crate::inbox::{Drained, Until};
 
@@ -31,11 +32,12 @@ impl Driver {
     /// Turns until nothing is left to do; ready with the reason when the session is over.
     pub(super) fn poll_turns(
         &mut self,
+        wire: &mut Wire,
         cx: &mut Context<'_>,
         signals: &mut Signals<'_, '_>,
     ) -> Poll<CloseReason> {
         loop {
-            self.carry_out();
+            self.carry_out(wire);
             if let Some(reason) = self.closing {
                 return Poll::Ready(reason);
             }
@@ -44,36 +46,83 @@ impl Driver {
             if signals.stopping.as_mut().poll(cx).is_ready() {
                 return Poll::Ready(CloseReason::Drain);
             }
-            if !self.turn(cx, signals) {
-                self.count_waiting();
+            if !self.turn(wire, cx, signals) {
+                self.count_waiting(wire);
                 return Poll::Pending;
             }
         }
     }
 
+    /// The task is about to wait. Lends the wire to the inbox when the session is at rest, so that it need not be woken for events; else
+    /// gives it back.
+    pub(super) fn rest(
+        &mut self,
+        mut wire: Box<Wire>,
+        cx: &mut Context<'_>,
+        signals: &mut Signals<'_, '_>,
+    ) -> Option<Box<Wire>> {
+        if !self.may_rest(&wire) {
+            return Some(wire);
+        }
+        wire.outlook = self.session.outlook();
+        let wire = self.inbox.rest(wire)?;
+        // Events came in the meantime, and perhaps they wait for others.
+        if let Some(until) = wire.held_until {
+            let mut timer = signals.timer.as_mut();
+            if until < timer.deadline() || timer.is_elapsed() {
+                timer.as_mut().reset(until);
+            }
+            if timer.poll(cx).is_ready() {
+                cx.waker().wake_by_ref();
+            }
+        }
+        Some(wire)
+    }
+
+    /// Whether nothing of the session is going on, here or in its machine.
+    fn may_rest(&self, wire: &Wire) -> bool {
+        let nothing_waits = wire.outbound.is_empty()
+            && self.mail.is_empty()
+            && self.unsent.is_empty()
+            && self.replays.is_empty();
+        let waits_for_nobody = self.hearing.is_none() && self.check.is_none();
+        nothing_waits
+            && waits_for_nobody
+            && matches!(self.drain, Drain::No)
+            && self.session.is_at_rest()
+    }
+
     /// True when another turn is due at once.
-    fn turn(&mut self, cx: &mut Context<'_>, signals: &mut Signals<'_, '_>) -> bool {
+    fn turn(
+        &mut self,
+        wire: &mut Wire,
+        cx: &mut Context<'_>,
+        signals: &mut Signals<'_, '_>,
+    ) -> bool {
         let mut again = false;
+        if wire.held_until.is_some_and(|until| until <= Instant::now()) {
+            wire.held_until = None;
+        }
         if matches!(self.drain, Drain::No) && signals.draining.as_mut().poll(cx).is_ready() {
             self.await_turn_to_end();
             again = true;
         }
         again |= self.poll_hearing(cx);
-        again |= self.poll_mail(cx);
-        self.carry_out();
+        again |= self.poll_mail(wire, cx);
+        self.carry_out(wire);
         if self.closing.is_some() {
             return true;
         }
         again |= self.poll_check(cx);
         again |= self.poll_place(cx);
-        again |= self.poll_write(cx);
-        again |= self.poll_read(cx);
-        again | self.poll_timer(cx, signals.timer.as_mut())
+        again |= self.poll_write(wire, cx);
+        again |= self.poll_read(wire, cx);
+        again | self.poll_timer(wire, cx, signals.timer.as_mut())
     }
 
-    fn poll_mail(&mut self, cx: &Context<'_>) -> bool {
-        if self.hearing.is_none() && self.mail.is_empty() && !self.outbound.is_full() {
-            let until = if self.held_until.is_some() {
+    fn poll_mail(&mut self, wire: &mut Wire, cx: &Context<'_>) -> bool {
+        if self.hearing.is_none() && self.mail.is_empty() && !wire.outbound.is_full() {
+            let until = if wire.held_until.is_some() {
                 Until::MoreThanEvents
             } else {
                 Until::Mail
@@ -88,7 +137,7 @@ impl Driver {
             return true;
         }
         // Once there is room, `poll_write` asks for another turn, and `poll_hearing` when the nodes have heard.
-        if self.hearing.is_some() || self.outbound.is_full() {
+        if self.hearing.is_some() || wire.outbound.is_full() {
             return false;
         }
         self.take_mail();
@@ -167,18 +216,16 @@ impl Driver {
         true
     }
 
-    fn poll_write(&mut self, cx: &mut Context<'_>) -> bool {
-        if self.outbound.is_empty() || self.held_until.is_some() && self.outbound.can_wait() {
+    fn poll_write(&mut self, wire: &mut Wire, cx: &mut Context<'_>) -> bool {
+        if wire.outbound.is_empty() || wire.held_until.is_some() && wire.outbound.can_wait() {
             return false;
         }
-        let was_full = self.outbound.is_full();
-        match self.outbound.poll_write(&mut self.transport, cx) {
+        let was_full = wire.outbound.is_full();
+        match wire.outbound.poll_write(&mut wire.transport, cx) {
             Poll::Ready(Ok(written)) => {
                 self.journal.wrote(written);
-                if !self.flush.is_zero() && written.events > 0 {
-                    self.held_until = Some(Instant::now() + self.flush);
-                }
-                was_full || !self.outbound.is_empty()
+                wire.left(written.events, Instant::now());
+                was_full || !wire.outbound.is_empty()
             }
             Poll::Ready(Err(error)) => {
                 self.journal.io_failed(&error);
@@ -190,19 +237,19 @@ impl Driver {
     }
 
     /// Reads while the session may take more.
-    fn poll_read(&mut self, cx: &mut Context<'_>) -> bool {
+    fn poll_read(&mut self, wire: &mut Wire, cx: &mut Context<'_>) -> bool {
         // The last look finds nothing, or something; it does not wait.
         let looked = matches!(self.drain, Drain::LastLook);
-        let found = self.read_some(cx);
+        let found = self.read_some(wire, cx);
         if looked {
             self.drain = Drain::Told;
-            self.end_hold(cx);
+            self.end_hold(wire, cx);
             self.session.drain(&*self.world, Instant::now().into_std());
         }
         found || looked
     }
 
-    fn read_some(&mut self, cx: &mut Context<'_>) -> bool {
+    fn read_some(&mut self, wire: &mut Wire, cx: &mut Context<'_>) -> bool {
         let takes_more = self.session.wants_input() && self.unsent.is_empty();
         if self.eof || !takes_more || self.hearing.is_some() {
             return false;
@@ -210,7 +257,7 @@ impl Driver {
         // Read elsewhere first: a client that is silent holds no buffer.
         let mut room = [const { MaybeUninit::uninit() }; READ_BYTES];
         let mut read = ReadBuf::uninit(&mut room);
-        let polled = Pin::new(&mut self.transport).poll_read(cx, &mut read);
+        let polled = Pin::new(&mut wire.transport).poll_read(cx, &mut read);
         self.input.extend_from_slice(read.filled());
         match polled.map_ok(|()| read.filled().len()) {
             Poll::Ready(Ok(0)) => {
@@ -219,7 +266,7 @@ impl Driver {
             }
             Poll::Ready(Ok(count)) => {
                 self.journal.read(count);
-                self.end_hold(cx);
+                self.end_hold(wire, cx);
                 self.feed();
             }
             Poll::Ready(Err(error)) => {
@@ -231,8 +278,13 @@ impl Driver {
         true
     }
 
-    fn poll_timer(&mut self, cx: &mut Context<'_>, mut timer: Pin<&mut Sleep>) -> bool {
-        let Some(at) = self.wake_at() else {
+    fn poll_timer(
+        &mut self,
+        wire: &mut Wire,
+        cx: &mut Context<'_>,
+        mut timer: Pin<&mut Sleep>,
+    ) -> bool {
+        let Some(at) = self.wake_at(wire) else {
             return false;
         };
         if at < timer.deadline() || timer.is_elapsed() {
@@ -242,34 +294,33 @@ impl Driver {
             return false;
         }
         if at <= Instant::now() {
-            self.on_time(cx);
+            self.on_time(wire, cx);
         }
         true
     }
 
     /// What is answered now comes behind the events that are held, so they are taken first.
-    fn end_hold(&mut self, cx: &Context<'_>) {
-        if self.held_until.take().is_some() {
-            self.poll_mail(cx);
+    fn end_hold(&mut self, wire: &mut Wire, cx: &Context<'_>) {
+        if wire.held_until.take().is_some() {
+            self.poll_mail(wire, cx);
         }
     }
 
-    fn wake_at(&self) -> Option<Instant> {
+    fn wake_at(&self, wire: &Wire) -> Option<Instant> {
         let machine = self.session.poll_timeout().map(Instant::from_std);
-        let overdue = self.outbound.overdue_at(self.event_age);
+        let overdue = wire.outbound.overdue_at(self.event_age);
         let drain = match self.drain {
             Drain::Turn(at) | Drain::Refusing(at) => Some(at),
             Drain::No | Drain::LastLook | Drain::Told => None,
         };
-        [machine, overdue, drain, self.held_until]
-            .into_iter()
-            .flatten()
-            .min()
+        // While the session is at rest, whoever makes events wait looks after them.
+        let held = wire.held_until.filter(|_| !self.may_rest(wire));
+        [machine, overdue, drain, held].into_iter().flatten().min()
     }
 
-    fn on_time(&mut self, cx: &Context<'_>) {
+    fn on_time(&mut self, wire: &mut Wire, cx: &Context<'_>) {
         let now = Instant::now();
-        if self
+        if wire
             .outbound
             .overdue_at(self.event_age)
             .is_some_and(|at| at <= now)
@@ -277,13 +328,13 @@ impl Driver {
             self.closing = Some(CloseReason::EventAge);
             return;
         }
-        self.held_until.take_if(|at| *at <= now);
+        wire.held_until.take_if(|at| *at <= now);
         if self
             .session
             .poll_timeout()
             .is_some_and(|at| at <= now.into_std())
         {
-            self.end_hold(cx);
+            self.end_hold(wire, cx);
             self.session.handle_timeout(&*self.world, now.into_std());
         }
         match self.drain {

@@ -30,7 +30,7 @@ async fn everything_leaves_in_order_and_the_counts_return_to_nothing() {
     );
     let (mut bytes, mut events) = (0, 0);
     while !outbound.is_empty() {
-        let written = std::future::poll_fn(|cx| outbound.poll_write(&mut socket, cx))
+        let written = poll_fn(|cx| outbound.poll_write(&mut socket, cx))
             .await
             .expect("written");
         bytes += written.bytes;
@@ -64,7 +64,7 @@ async fn the_age_is_that_of_the_oldest_slice() {
 async fn what_tls_holds_back_is_not_forgotten() {
     let (mut client, mut socket) = crate::transport::tests::tls_pair().await;
     let mut outbound = Outbound::default();
-    let mut cx = Context::from_waker(std::task::Waker::noop());
+    let mut cx = Context::from_waker(Waker::noop());
     let mut sent = 0;
     loop {
         outbound.push([Bytes::from(vec![b'x'; 4096])], 0, Instant::now());
@@ -83,7 +83,7 @@ async fn what_tls_holds_back_is_not_forgotten() {
     let mut received = vec![0; sent];
     let write = async {
         while !outbound.is_empty() {
-            let written = std::future::poll_fn(|cx| outbound.poll_write(&mut socket, cx)).await;
+            let written = poll_fn(|cx| outbound.poll_write(&mut socket, cx)).await;
             written.expect("written");
         }
     };
