@@ -147,3 +147,32 @@ async fn answers_that_nobody_reads_end_the_connection() {
         .expect("answered");
     assert_eq!(answer.response(), Some(&b"Success"[..]));
 }
+
+/// More clients than one task writes to, some of which say something all the while.
+#[tokio::test]
+async fn a_hundred_clients_get_every_event_once_and_in_order() {
+    let (node, amiplex) = start("", "").await;
+    let mut clients = Vec::new();
+    for _ in 0..100 {
+        clients.push(amiplex.login("pbx1", "admin", "adminpw").await);
+    }
+    for round in 0..20 {
+        for number in 10 * round..10 * round + 10 {
+            node.emit(
+                "Newexten",
+                ClassSet::ALL,
+                &[("Number", &number.to_string())],
+            );
+        }
+        for client in clients.iter_mut().skip(round).step_by(7) {
+            let id = client.send_with_id(&["Action: Ping"]).await.expect("sent");
+            client.response(&id).await.expect("answered");
+        }
+    }
+    for client in &mut clients {
+        for number in 0..200 {
+            let event = client.next_event("Newexten").await.expect("shown");
+            assert_eq!(header(&event, "Number"), number.to_string());
+        }
+    }
+}

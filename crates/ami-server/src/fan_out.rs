@@ -13,13 +13,11 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::downstream::outbound::Written;
 use crate::hub::EventHub;
-use crate::inbox::{Inbox, Posted};
+use crate::inbox::{Inbox, Posted, TOGETHER};
 use crate::supervisor::Supervisor;
 
 /// Clients that one task writes to, one after the other.
 const CLIENTS_PER_TASK: usize = 32;
-/// Sessions whose time comes so little later leave with the others.
-const TOGETHER: Duration = Duration::from_millis(1);
 
 /// It.
 #[derive(Debug)]
@@ -115,16 +113,19 @@ impl Writers {
         let mut next = Some(first);
         while let Some(at) = next {
             sleep_until(at).await;
-            let until = Instant::now() + TOGETHER;
+            let now = Instant::now();
             let mut due: Vec<_>;
             {
                 let mut list = waiting.lock();
-                let count = list.iter().take_while(|(at, _)| *at <= until).count();
+                let count = list
+                    .iter()
+                    .take_while(|(at, _)| *at <= now + TOGETHER)
+                    .count();
                 due = list.drain(..count).map(|(_, inbox)| inbox).collect();
                 // Whoever adds to an empty list starts another task.
                 next = list.first().map(|(at, _)| *at);
             }
-            self.write(&mut due, until);
+            self.write(&mut due, now);
         }
     }
 }

@@ -15,7 +15,7 @@ use ami_proto::ClassSet;
 use ami_telemetry::CloseReason;
 use parking_lot::Mutex;
 
-pub(crate) use at_rest::Posted;
+pub(crate) use at_rest::{Posted, TOGETHER};
 
 use crate::downstream::wire::Wire;
 

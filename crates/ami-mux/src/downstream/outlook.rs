@@ -26,26 +26,23 @@ pub struct Outlook {
 impl Outlook {
     /// What its client is shown of this broadcast, perhaps nothing; `None` for what only the session's machine can judge.
     pub fn shows(&self, mail: &Mail) -> Option<BatchView> {
-        if !mail.is_ordinary() {
-            return None;
-        }
         let label = self.label.as_ref();
-        match mail {
-            Mail::Events { batch, .. } if self.view.contains(batch.node()) => {
-                let interest = self.interest.at(batch.node());
-                Some(batch.view(interest, self.filters.as_ref(), label))
+        if let Mail::Events { batch, .. } = mail {
+            if !self.view.contains(batch.node()) {
+                return Some(BatchView::default());
             }
-            Mail::Event(event)
-                if self.view.contains(event.node())
-                    && event.visible_to(self.interest.at(event.node()))
-                    && self.admits(event.plain()) =>
-            {
-                let bytes =
-                    label.map_or_else(|| event.plain().clone(), |name| event.labelled(name));
-                Some(BatchView { bytes, events: 1 })
-            }
-            _ => Some(BatchView::default()),
+            let interest = self.interest.at(batch.node());
+            return Some(batch.view(interest, self.filters.as_ref(), label));
         }
+        let event = mail.event().filter(|event| event.is_ordinary())?;
+        let sees = self.view.contains(event.node())
+            && event.visible_to(self.interest.at(event.node()))
+            && self.admits(event.plain());
+        if !sees {
+            return Some(BatchView::default());
+        }
+        let bytes = label.map_or_else(|| event.plain().clone(), |name| event.labelled(name));
+        Some(BatchView { bytes, events: 1 })
     }
 
     fn admits(&self, event: &[u8]) -> bool {

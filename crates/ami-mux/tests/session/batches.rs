@@ -61,21 +61,28 @@ const WHO: [&str; 9] = [
     "split",
 ];
 
-/// Lets each kind of session live through `prepare`, the events, and `after`; what it heard of them singly and together.
+/// Lets each kind of session live through `prepare`, the events, and `after`; what it heard of them singly and together, and of others
+/// where it is at rest.
 fn both(prepare: impl Fn(&mut Desk), after: impl Fn(&mut Desk)) -> Vec<(&'static str, String)> {
-    let hears = |who: &'static str, mail: Vec<Mail>| {
+    let hears = |who: &'static str, mail: Vec<Mail>, may_rest: bool| {
         let mut desk = Desk::logged_in(who);
         prepare(&mut desk);
         desk.heard();
         for mail in mail {
-            desk.mail(mail);
+            if may_rest {
+                desk.mail_to_one_at_rest(mail);
+            } else {
+                desk.mail(mail);
+            }
         }
         after(&mut desk);
         desk.heard()
     };
     let pairs = WHO.map(|who| {
-        let together = hears(who, gathered());
-        assert_eq!(together, hears(who, events()), "{who}");
+        let together = hears(who, gathered(), false);
+        assert_eq!(together, hears(who, events(), false), "{who}");
+        assert_eq!(together, hears(who, gathered(), true), "{who}");
+        assert_eq!(together, hears(who, events(), true), "{who}");
         (who, together)
     });
     pairs.into()
@@ -162,4 +169,35 @@ fn sessions_that_see_the_same_share_its_bytes() {
     assert_eq!(one.as_ptr(), other.as_ptr(), "made once for both");
     let panel = given("panel@pbx1");
     assert_eq!(panel, "Event: B\r\nPrivilege: agent,all\r\n\r\n");
+}
+
+/// A session that has something of its own going on, or sees what others with its rights do not, needs its machine.
+#[test]
+fn others_show_events_to_a_session_at_rest_only() {
+    let shown = |desk: &mut Desk, text: &str| desk.mail_to_one_at_rest(event(0, text));
+    let call = "Event: Newchannel|Privilege: call,all|Channel: PJSIP/acme-1";
+    for who in ["a", "a@pbx1", "a@pbx2", "panel", "filtered@pbx1", "halved"] {
+        let mut desk = Desk::logged_in(who);
+        assert!(shown(&mut desk, call), "{who}");
+        let shutdown = "Event: Shutdown|Privilege: system,all|Shutdown: Cleanly";
+        assert!(!shown(&mut desk, shutdown), "{who}");
+    }
+    assert!(!shown(&mut Desk::new(), call), "nobody has logged in");
+    assert!(!shown(&mut Desk::logged_in("t"), call), "with channels");
+    let mut desk = Desk::logged_in("a@pbx1");
+    desk.says("Action: Events|EventMask: off");
+    assert!(!shown(&mut desk, call), "nothing to be shown");
+    desk.says("Action: Events|EventMask: agent");
+    assert!(shown(&mut desk, call), "and it is shown nothing");
+    desk.says("Action: Events|EventMask: on");
+    desk.says("Action: Getvar|Variable: X");
+    assert!(!shown(&mut desk, call), "an answer is outstanding");
+    let (_, submission) = desk.submitted.remove(0);
+    desk.mail(submission.not_sent(NodeId(0), "pbx1"));
+    assert!(shown(&mut desk, call), "it has come");
+    desk.says("Action: WaitEvent|Timeout: 60");
+    assert!(!shown(&mut desk, call), "the event ends the wait");
+    assert!(shown(&mut desk, call), "which is over");
+    desk.says("Action: Filter|Operation: Add|Filter: !Event: Hangup");
+    assert!(!shown(&mut desk, call), "with filters of its own");
 }

@@ -181,6 +181,20 @@ impl Desk {
         }
     }
 
+    /// Mail that others show the client while the session is at rest, as its driver lets them. Whether they did.
+    pub(crate) fn mail_to_one_at_rest(&mut self, mail: Mail) -> bool {
+        let view = self
+            .session
+            .outlook()
+            .and_then(|outlook| outlook.shows(&mail));
+        if let Some(view) = &view {
+            self.written.push_str(&String::from_utf8_lossy(&view.bytes));
+        } else {
+            self.mail(mail);
+        }
+        view.is_some()
+    }
+
     /// The client says this; lines are separated by `|`, messages by `||`.
     pub(crate) fn says(&mut self, text: &str) {
         let bytes = text.replace('|', "\r\n") + "\r\n\r\n";

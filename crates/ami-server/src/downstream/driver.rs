@@ -251,7 +251,7 @@ impl Driver {
                     self.set_interest(&interest);
                     self.hearing = hearing::tell(&self.world, self.presence.nodes());
                 }
-                SessionEffect::Security(report) => self.report(*report, now),
+                SessionEffect::Security(report) => self.report(wire, *report, now),
                 SessionEffect::Replay(node) => self.replays.push(node),
                 SessionEffect::Close(reason) => {
                     self.closing.get_or_insert_with(|| close_reason(reason));
@@ -264,10 +264,10 @@ impl Driver {
         self.inbox.set_drained(events, replies);
     }
 
-    fn report(&mut self, report: SecurityReport, now: Instant) {
+    fn report(&mut self, wire: &Wire, report: SecurityReport, now: Instant) {
         let security = &self.world.security;
         if security.is_heeded() {
-            self.origin.arrived_at(|| self.transport.local_addr());
+            self.origin.arrived_at(|| wire.transport.local_addr());
             let stamped = self.world.accounts.load().general().timestamp_events;
             security.report(report, &mut self.origin, stamped, now.into_std());
         }

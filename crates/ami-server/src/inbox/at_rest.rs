@@ -15,6 +15,9 @@ use super::{Inbox, Queue, TAKEN_BYTES, any_is_wanted};
 use crate::downstream::outbound::Written;
 use crate::downstream::wire::Wire;
 
+/// Events that may leave so little later leave with the others.
+pub(crate) const TOGETHER: Duration = Duration::from_millis(1);
+
 /// What becomes of events that were posted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Posted {
@@ -102,7 +105,7 @@ impl Queue {
         let Some(wire) = self.lent.as_deref_mut().filter(|_| !nothing) else {
             return (Written::default(), None);
         };
-        if wire.holds(self.event_bytes, now).is_some() {
+        if wire.holds(self.event_bytes, now + TOGETHER).is_some() {
             return (Written::default(), None);
         }
         self.event_bytes = 0;

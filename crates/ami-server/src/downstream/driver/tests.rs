@@ -17,6 +17,8 @@ use tokio::task::{JoinHandle, yield_now};
 use super::*;
 use crate::cluster::{Cluster, NodeHandle};
 use crate::drain_turns::DrainTurns;
+use crate::fan_out::FanOut;
+use crate::hub::EventHub;
 use crate::rates::AccountRates;
 use crate::registry::{SessionLimits, SessionRegistry};
 use crate::secret_checks::SecretChecks;
@@ -38,6 +40,7 @@ struct Bench {
     commands: Option<mpsc::Receiver<NodeCommand>>,
     client: TcpStream,
     task: JoinHandle<()>,
+    fan_out: FanOut,
     supervisor: Supervisor,
 }
 
@@ -148,6 +151,7 @@ async fn bench_with(peer: IpAddr, since: Instant, flush: Duration) -> Bench {
     let supervisor = Supervisor::new(meters);
     let task = tokio::spawn(run(connection, Arc::clone(&world), supervisor.clone()));
     Bench {
+        fan_out: FanOut::new(supervisor.clone(), Arc::clone(&world.meters)),
         world,
         commands: Some(receiver),
         client: client.expect("connected"),
@@ -157,6 +161,17 @@ async fn bench_with(peer: IpAddr, since: Instant, flush: Duration) -> Bench {
 }
 
 impl Bench {
+    fn hub(&self) -> Arc<EventHub> {
+        let node = self.world.cluster.node(NodeId(0)).expect("the node");
+        Arc::clone(&node.hub)
+    }
+
+    /// What the node says to everybody.
+    fn publish(&mut self, mail: &[Mail]) {
+        let hub = self.hub();
+        self.fan_out.publish(&hub, mail);
+    }
+
     async fn says(&mut self, text: &str) {
         let written = self.client.write_all(text.as_bytes()).await;
         written.expect("written");
@@ -177,11 +192,11 @@ impl Bench {
 }
 
 fn event() -> Mail {
-    let text = format!(
-        "Event: E\r\nPrivilege: call,all\r\nFill: {}\r\n\r\n",
-        "x".repeat(200)
-    );
-    let bytes = Bytes::from(text);
+    event_named(&"x".repeat(200))
+}
+
+fn event_named(name: &str) -> Mail {
+    let bytes = Bytes::from(format!("Event: {name}\r\nPrivilege: call,all\r\n\r\n"));
     let frame = Frame::parse(bytes.clone()).expect("a message");
     let event = NodeEvent::new(NodeId(0), "pbx1".into(), &frame, bytes);
     Mail::Event(Arc::new(event))
@@ -349,5 +364,6 @@ async fn a_task_that_ends_by_a_bug_leaves_nothing_behind() {
     assert_eq!(bench.world.registry.len(), 0);
 }
 
+mod at_rest;
 mod drain;
 mod flush;

@@ -8,18 +8,30 @@ const FLUSH: Duration = Duration::from_millis(100);
 /// Turns of the runtime in which everything that is ready has been done.
 const TURNS: usize = 1_000;
 
+/// Who writes events while the session is at rest.
+#[derive(Clone, Copy, Debug)]
+enum By {
+    /// Its own task, as for what is posted to it alone.
+    Session,
+    /// Who posts them to everybody.
+    Others,
+}
+
+const BOTH: [By; 2] = [By::Session, By::Others];
+
 struct Held {
     bench: Bench,
+    by: By,
     heard: Vec<u8>,
 }
 
 impl Held {
-    async fn new() -> Self {
-        pause();
+    async fn new(by: By) -> Self {
         let here = IpAddr::V4(Ipv4Addr::LOCALHOST);
         let bench = bench_with(here, Instant::now(), FLUSH).await;
         let mut held = Self {
             bench,
+            by,
             heard: Vec::new(),
         };
         held.bench.says(LOGIN).await;
@@ -32,12 +44,12 @@ impl Held {
         held
     }
 
-    fn event(&self, name: &str) {
-        let bytes = Bytes::from(format!("Event: {name}\r\nPrivilege: call,all\r\n\r\n"));
-        let frame = Frame::parse(bytes.clone()).expect("a message");
-        let event = NodeEvent::new(NodeId(0), "pbx1".into(), &frame, bytes);
-        let node = self.bench.world.cluster.node(NodeId(0)).expect("the node");
-        node.hub.publish(&[Mail::Event(Arc::new(event))]);
+    fn event(&mut self, name: &str) {
+        let mail = [event_named(name)];
+        match self.by {
+            By::Session => self.bench.hub().publish(&mail),
+            By::Others => self.bench.publish(&mail),
+        }
     }
 
     /// What has come by now; of events the names alone. Never idle, so that the clock does not run on.
@@ -57,74 +69,89 @@ impl Held {
 
 #[tokio::test]
 async fn events_wait_for_others_and_not_longer_than_they_may() {
-    let mut held = Held::new().await;
-    held.event("Second");
-    assert_eq!(held.hears().await, "");
-    advance(FLUSH / 2).await;
-    held.event("Third");
-    assert_eq!(held.hears().await, "");
-    advance(FLUSH / 2 + Duration::from_millis(1)).await;
-    assert_eq!(held.hears().await, "Second.Third.");
-    held.event("Fourth");
-    assert_eq!(held.hears().await, "", "a new time has begun");
-    advance(FLUSH + Duration::from_millis(1)).await;
-    assert_eq!(held.hears().await, "Fourth.");
-    advance(FLUSH + Duration::from_millis(1)).await;
-    held.event("Fifth");
-    assert_eq!(held.hears().await, "Fifth.", "nothing has left for a while");
+    pause();
+    for by in BOTH {
+        let mut held = Held::new(by).await;
+        held.event("Second");
+        assert_eq!(held.hears().await, "");
+        advance(FLUSH / 2).await;
+        held.event("Third");
+        assert_eq!(held.hears().await, "");
+        advance(FLUSH / 2 + Duration::from_millis(1)).await;
+        assert_eq!(held.hears().await, "Second.Third.");
+        held.event("Fourth");
+        assert_eq!(held.hears().await, "", "a new time has begun");
+        advance(FLUSH + Duration::from_millis(1)).await;
+        assert_eq!(held.hears().await, "Fourth.");
+        advance(FLUSH + Duration::from_millis(1)).await;
+        held.event("Fifth");
+        assert_eq!(held.hears().await, "Fifth.", "nothing has left for a while");
+    }
 }
 
 #[tokio::test]
 async fn what_is_answered_here_waits_for_nothing_and_comes_behind_the_events() {
-    let mut held = Held::new().await;
-    held.event("Second");
-    held.event("Third");
-    assert_eq!(held.hears().await, "");
-    held.bench.says("Action: Ping\r\n\r\n").await;
-    let heard = held.hears().await;
-    assert!(
-        heard.starts_with("Second.Third.Response: Success\r\nPing: Pong"),
-        "{heard}"
-    );
+    pause();
+    for by in BOTH {
+        let mut held = Held::new(by).await;
+        held.event("Second");
+        held.event("Third");
+        assert_eq!(held.hears().await, "");
+        held.bench.says("Action: Ping\r\n\r\n").await;
+        let heard = held.hears().await;
+        assert!(
+            heard.starts_with("Second.Third.Response: Success\r\nPing: Pong"),
+            "{heard}"
+        );
+    }
 }
 
 #[tokio::test]
 async fn what_a_node_answers_waits_for_nothing_and_comes_behind_the_events() {
-    let mut held = Held::new().await;
-    held.bench
-        .says("Action: Getvar\r\nActionID: 7\r\nVariable: X\r\n\r\n")
-        .await;
-    assert_eq!(held.hears().await, "");
-    let commands = held.bench.commands.as_mut().expect("the node");
-    let NodeCommand::Submit(submission) = commands.try_recv().expect("the action") else {
-        panic!("another command");
-    };
-    held.event("Second");
-    assert_eq!(held.hears().await, "Second.", "what it sends ends the hold");
-    held.event("Third");
-    assert_eq!(held.hears().await, "");
-    let answer = submission.not_sent(NodeId(0), "pbx1");
-    submission.reply_to.post(&[answer]);
-    let heard = held.hears().await;
-    assert!(heard.starts_with("Third.Response: Error"), "{heard}");
-    assert!(heard.contains("ActionID: 7"), "{heard}");
+    pause();
+    for by in BOTH {
+        let mut held = Held::new(by).await;
+        held.bench
+            .says("Action: Getvar\r\nActionID: 7\r\nVariable: X\r\n\r\n")
+            .await;
+        assert_eq!(held.hears().await, "");
+        let commands = held.bench.commands.as_mut().expect("the node");
+        let NodeCommand::Submit(submission) = commands.try_recv().expect("the action") else {
+            panic!("another command");
+        };
+        held.event("Second");
+        assert_eq!(held.hears().await, "Second.", "what it sends ends the hold");
+        held.event("Third");
+        assert_eq!(held.hears().await, "");
+        let answer = submission.not_sent(NodeId(0), "pbx1");
+        submission.reply_to.post(&[answer]);
+        let heard = held.hears().await;
+        assert!(heard.starts_with("Third.Response: Error"), "{heard}");
+        assert!(heard.contains("ActionID: 7"), "{heard}");
+    }
 }
 
 #[tokio::test]
 async fn events_that_wait_leave_before_the_end() {
-    let mut held = Held::new().await;
-    held.event("Second");
-    assert_eq!(held.hears().await, "");
-    held.bench.says("Action: Logoff\r\n\r\n").await;
-    let heard = held.hears().await;
-    assert!(heard.starts_with("Second.Response: Goodbye"), "{heard}");
+    pause();
+    for by in BOTH {
+        let mut held = Held::new(by).await;
+        held.event("Second");
+        assert_eq!(held.hears().await, "");
+        held.bench.says("Action: Logoff\r\n\r\n").await;
+        let heard = held.hears().await;
+        assert!(heard.starts_with("Second.Response: Goodbye"), "{heard}");
+    }
 }
 
 #[tokio::test]
 async fn so_many_events_that_a_write_is_worth_it_do_not_wait() {
-    let mut held = Held::new().await;
-    for _ in 0..20 {
-        held.event(&"x".repeat(4096));
+    pause();
+    for by in BOTH {
+        let mut held = Held::new(by).await;
+        for _ in 0..20 {
+            held.event(&"x".repeat(4096));
+        }
+        assert!(held.hears().await.starts_with("xxx"));
     }
-    assert!(held.hears().await.starts_with("xxx"));
 }
