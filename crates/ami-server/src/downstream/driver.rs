@@ -22,7 +22,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use turn::Signals;
 
-use super::hearing::{self, Hearing};
+use super::hearing::{self, Hearing, Telling};
 use super::journal::{Journal, close_reason};
 use super::presence::Presence;
 use super::wire::Wire;
@@ -89,6 +89,8 @@ struct Driver {
     check: Option<Outcome>,
     /// What follows is said when the nodes have heard what the session wants.
     hearing: Option<Hearing>,
+    /// Nodes that have not heard it in time, and still must.
+    telling: Option<Telling>,
     event_age: Duration,
     reply_bytes: usize,
     closing: Option<CloseReason>,
@@ -177,6 +179,7 @@ impl Driver {
             place: None,
             check: None,
             hearing: None,
+            telling: None,
             event_age: outbound.event_age,
             reply_bytes: outbound.reply_bytes,
             closing: None,
@@ -245,11 +248,11 @@ impl Driver {
                     self.inbox.set_interest(interest.clone());
                     self.logged_in(wire, nodes);
                     self.set_interest(&interest);
-                    self.hearing = hearing::tell(&self.world, self.presence.nodes());
+                    self.tell_nodes();
                 }
                 SessionEffect::Interest(interest) => {
                     self.set_interest(&interest);
-                    self.hearing = hearing::tell(&self.world, self.presence.nodes());
+                    self.tell_nodes();
                 }
                 SessionEffect::Security(report) => self.report(wire, *report, now),
                 SessionEffect::Replay(node) => self.replays.push(node),
@@ -370,6 +373,12 @@ impl Driver {
         });
         self.journal.logged_in(account);
         self.presence.logged_in(account, self.start.peer, nodes);
+    }
+
+    /// What the session wants now takes the place of what it wanted before.
+    fn tell_nodes(&mut self) {
+        self.telling = None;
+        self.hearing = hearing::tell(&self.world.cluster, self.presence.nodes());
     }
 
     fn set_interest(&mut self, interest: &Interest) {

@@ -179,9 +179,18 @@ impl Driver {
             .hearing
             .as_mut()
             .map(|hearing| hearing.as_mut().poll(cx));
-        let heard = heard.is_some_and(|heard| heard.is_ready());
-        if heard {
-            self.hearing = None;
+        let heard = match heard {
+            Some(Poll::Ready(left)) => {
+                self.hearing = None;
+                self.telling = left;
+                true
+            }
+            Some(Poll::Pending) | None => false,
+        };
+        if let Some(telling) = &mut self.telling
+            && telling.poll(cx).is_ready()
+        {
+            self.telling = None;
         }
         heard
     }
