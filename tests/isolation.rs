@@ -10,11 +10,14 @@ use tokio::io::AsyncReadExt;
 use tokio::net::{TcpSocket, TcpStream};
 
 use crate::support::{Amiplex, MANAGER_CONF, Setup, header, simulated, simulation};
-use crate::tls::Certificate;
+use crate::tls::{Certificate, connect};
 
 async fn start(more: &str) -> (SimNode, Amiplex) {
+    start_showing(more, &Certificate::of("localhost")).await
+}
+
+async fn start_showing(more: &str, certificate: &Certificate) -> (SimNode, Amiplex) {
     let node = SimNode::start(simulation("pbx1")).await.expect("listens");
-    let certificate = Certificate::of("localhost");
     // Without the authlimit of the accounts, which would win over the limits of amiplex.toml.
     let accounts = MANAGER_CONF.replace("authlimit = 2000\n", "");
     let amiplex = Setup::new(vec![simulated(&node)])
@@ -137,14 +140,20 @@ async fn a_node_that_hangs_delays_no_action_of_another() {
 
 #[tokio::test]
 async fn half_handshakes_and_idle_connections_stop_no_login() {
-    let (_node, amiplex) = start("").await;
+    let certificate = Certificate::of("amiplex.example.com");
+    let (_node, amiplex) = start_showing("", &certificate).await;
     let mut held = Vec::new();
-    for number in 0..499 {
+    for number in 0..498 {
         let name = if number % 2 == 0 { "tls" } else { "pbx1" };
         let stream = TcpStream::connect(amiplex.address(name)).await;
         held.push(stream.expect("connected"));
     }
     let mut client = amiplex.login("pbx1", "admin", "adminpw").await;
+    works(&mut client).await;
+    let connector = certificate.connector(None);
+    let client = connect(&connector, amiplex.address("tls")).await;
+    let mut client = client.expect("its handshake waits for no other");
+    client.login("admin", "adminpw").await.expect("logged in");
     works(&mut client).await;
     drop(held);
 }

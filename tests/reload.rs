@@ -1,10 +1,11 @@
 //! SIGHUP: accounts and certificates change while everything runs, whole or not at all, and nobody keeps what was taken away.
 
 use ami_sim::{SimClient, SimNode};
+use rustls::HandshakeKind;
 
 use crate::support::watch::succeeds;
 use crate::support::{Amiplex, Setup, header, simulated, simulation};
-use crate::tls::{Certificate, connect};
+use crate::tls::{Certificate, connect, handshake_kind};
 
 const BEFORE: &str = "[general]\n\
     [narrowed]\nsecret = s\nread = all\nwrite = all\n\
@@ -171,4 +172,22 @@ async fn a_renewed_certificate_is_shown_to_those_who_come_from_then_on() {
     reload(&amiplex, "not reloaded").await;
     let still = connect(&second.connector(None), address).await;
     assert!(still.is_ok(), "the one that was good is still shown");
+}
+
+#[tokio::test]
+async fn a_client_resumes_its_tls_session_also_after_a_reload_that_left_the_certificate_alone() {
+    let node = SimNode::start(simulation("pbx1")).await.expect("listens");
+    let certificate = Certificate::of("amiplex.example.com");
+    let amiplex = Setup::new(vec![simulated(&node)])
+        .listener("tls", &certificate.listener())
+        .start()
+        .await;
+    let address = amiplex.address("tls");
+    let connector = certificate.connector(None);
+    let kind = || handshake_kind(&connector, address);
+    assert_eq!(kind().await, Some(HandshakeKind::Full));
+    assert_eq!(kind().await, Some(HandshakeKind::Resumed));
+    reload(&amiplex, "\"reloaded\"").await;
+    assert_eq!(kind().await, Some(HandshakeKind::Resumed));
+    // The other way round it is tested where the certificates are loaded: no ticket outlives its certificate.
 }

@@ -9,7 +9,7 @@ use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, 
 use rustls::crypto::ring;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
-use rustls::{ClientConfig, RootCertStore, ServerConfig};
+use rustls::{ClientConfig, HandshakeKind, RootCertStore, ServerConfig};
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -174,6 +174,43 @@ async fn clients_of_a_tls_listener_are_served_like_others_and_strangers_harm_nob
         closed.is_err() || !rest.starts_with(b"Asterisk"),
         "no greeting in the clear: {rest:?}"
     );
+}
+
+/// How a handshake went whose client then waited for the greeting: tickets come with it.
+pub(crate) async fn handshake_kind(
+    connector: &TlsConnector,
+    address: SocketAddr,
+) -> Option<HandshakeKind> {
+    let stream = TcpStream::connect(address).await.expect("connected");
+    let name = ServerName::try_from("amiplex.example.com").expect("a name");
+    let mut stream = connector.connect(name, stream).await.expect("trusted");
+    stream.read_u8().await.expect("greeted");
+    stream.get_ref().1.handshake_kind()
+}
+
+/// `authtimeout` counts from the connection. That nobody waits for them meanwhile is tested in `isolation.rs`.
+#[tokio::test]
+async fn handshakes_that_stall_end_when_the_time_for_the_login_is_over() {
+    let node = SimNode::start(simulation("pbx1")).await.expect("listens");
+    let certificate = Certificate::of("amiplex.example.com");
+    let amiplex = Setup::new(vec![simulated(&node)])
+        .accounts("[general]\nauthtimeout = 1\n")
+        .listener("tls", &certificate.listener())
+        .start()
+        .await;
+    let mut stalled = Vec::new();
+    for _ in 0..20 {
+        let stream = TcpStream::connect(amiplex.address("tls")).await;
+        let mut stream = stream.expect("connected");
+        // The head of a record of a handshake, whose rest never comes.
+        let head = [0x16, 3, 1, 1, 0, 1, 0];
+        stream.write_all(&head).await.expect("written");
+        stalled.push(stream);
+    }
+    for mut stream in stalled {
+        // An end or a reset: what it sent was not read to the last byte.
+        drop(stream.read_to_end(&mut Vec::new()).await);
+    }
 }
 
 #[tokio::test]

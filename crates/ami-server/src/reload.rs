@@ -9,7 +9,7 @@ use ami_access::Accounts;
 use ami_config::Config;
 
 use crate::app::StartError;
-use crate::tls::{ListenerIdentity, server_config};
+use crate::tls::{self, ListenerIdentity};
 use crate::world::World;
 
 /// Changes a running [`App`](crate::App).
@@ -43,7 +43,7 @@ impl Reloader {
         for (name, identity) in &*self.identities {
             let listener = config.listeners.iter().find(|one| one.name == *name);
             if let Some(files) = listener.and_then(|listener| listener.tls.as_ref()) {
-                let made = server_config(files).map_err(|error| StartError::Tls {
+                let made = tls::shown(files).map_err(|error| StartError::Tls {
                     place: format!("listener {name}"),
                     problem: error.to_string(),
                 })?;

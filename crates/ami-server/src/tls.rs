@@ -80,21 +80,33 @@ pub(crate) enum TlsError {
 
 /// What a listener shows of itself, replaced as a whole when its files have changed.
 #[derive(Debug)]
-pub(crate) struct ListenerIdentity(ArcSwap<ServerConfig>);
+pub(crate) struct ListenerIdentity(ArcSwap<Shown>);
+
+/// The settings of a listener, and the certificates that they were made of. The key belongs to the first, so it is the same when they are.
+#[derive(Debug)]
+pub(crate) struct Shown {
+    config: Arc<ServerConfig>,
+    chain: Vec<CertificateDer<'static>>,
+    client_ca: Option<Vec<CertificateDer<'static>>>,
+}
 
 impl ListenerIdentity {
     pub(crate) fn new(files: &ListenerTls) -> Result<Self, TlsError> {
-        server_config(files).map(|config| Self(ArcSwap::new(config)))
+        shown(files).map(|shown| Self(ArcSwap::from_pointee(shown)))
     }
 
     /// For the next handshake.
     pub(crate) fn acceptor(&self) -> TlsAcceptor {
-        TlsAcceptor::from(self.0.load_full())
+        TlsAcceptor::from(Arc::clone(&self.0.load().config))
     }
 
-    /// Handshakes from now on show this.
-    pub(crate) fn replace(&self, config: Arc<ServerConfig>) {
-        self.0.store(config);
+    /// Handshakes from now on show this. Where it is what they showed before, the keys of the tickets stay, and whoever has one resumes;
+    /// else nobody does: a ticket must not outlive the certificate, nor the authority, that its handshake was about.
+    pub(crate) fn replace(&self, shown: Shown) {
+        let before = self.0.load();
+        if before.chain != shown.chain || before.client_ca != shown.client_ca {
+            self.0.store(Arc::new(shown));
+        }
     }
 }
 
@@ -105,31 +117,36 @@ pub(crate) struct ClientTls {
     pub(crate) server_name: ServerName<'static>,
 }
 
-/// The settings of a listener.
-pub(crate) fn server_config(tls: &ListenerTls) -> Result<Arc<ServerConfig>, TlsError> {
+/// What these files make a listener show.
+pub(crate) fn shown(tls: &ListenerTls) -> Result<Shown, TlsError> {
     let provider = provider();
     let chain = certificates(&tls.cert)?;
     let key = private_key(&tls.key)?;
+    let client_ca = tls.client_ca.as_deref().map(certificates).transpose()?;
     let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()
         .map_err(TlsError::Versions)?;
-    let builder = match &tls.client_ca {
-        None => builder.with_no_client_auth(),
-        Some(file) => {
-            let roots = Arc::new(authorities(file)?);
+    let builder = match (&tls.client_ca, &client_ca) {
+        (Some(file), Some(authorities)) => {
+            let roots = Arc::new(roots(file, authorities.clone())?);
             let verifier = WebPkiClientVerifier::builder_with_provider(roots, provider).build();
             builder.with_client_cert_verifier(verifier.map_err(|error| TlsError::Authority {
                 file: file.clone(),
                 reason: error.to_string(),
             })?)
         }
+        _ => builder.with_no_client_auth(),
     };
     let mut config = builder
-        .with_single_cert(chain, key)
+        .with_single_cert(chain.clone(), key)
         .map_err(|error| unusable(tls, error))?;
     // Tickets make the server remember nothing, so a thousand reconnecting clients resume and none pushes another out of a cache.
     config.ticketer = ring::Ticketer::new().map_err(TlsError::Versions)?;
-    Ok(Arc::new(config))
+    Ok(Shown {
+        config: Arc::new(config),
+        chain,
+        client_ca,
+    })
 }
 
 /// The settings of a node whose address has this host.
@@ -205,8 +222,15 @@ fn pem_error(file: &Path, error: pem::Error, nothing_found: fn(PathBuf) -> TlsEr
 }
 
 fn authorities(file: &Path) -> Result<RootCertStore, TlsError> {
+    roots(file, certificates(file)?)
+}
+
+fn roots(
+    file: &Path,
+    certificates: Vec<CertificateDer<'static>>,
+) -> Result<RootCertStore, TlsError> {
     let mut roots = RootCertStore::empty();
-    for certificate in certificates(file)? {
+    for certificate in certificates {
         roots
             .add(certificate)
             .map_err(|error| TlsError::Authority {

@@ -12,6 +12,7 @@ use super::*;
 /// A certificate authority and a server certificate for `pbx1.example.com`, as files.
 pub(crate) struct Authority {
     directory: TempDir,
+    issuer: CertifiedIssuer<'static, KeyPair>,
     fingerprint: Fingerprint,
 }
 
@@ -22,20 +23,21 @@ impl Authority {
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let issuer = CertifiedIssuer::self_signed(params, KeyPair::generate().expect("key"))
             .expect("authority");
-        let key = KeyPair::generate().expect("key");
-        let names = vec!["pbx1.example.com".to_owned(), "127.0.0.1".to_owned()];
-        let cert = CertificateParams::new(names)
-            .expect("names")
-            .signed_by(&key, &issuer)
-            .expect("signed");
         fs::write(directory.path().join("ca.pem"), issuer.pem()).expect("written");
-        fs::write(directory.path().join("cert.pem"), cert.pem()).expect("written");
-        fs::write(directory.path().join("key.pem"), key.serialize_pem()).expect("written");
-        let fingerprint = Fingerprint::new(Sha256::digest(cert.der()).into());
+        let leaf = write_leaf(directory.path(), &issuer, "cert.pem", "key.pem");
+        let fingerprint = Fingerprint::new(Sha256::digest(leaf).into());
         Self {
             directory,
+            issuer,
             fingerprint,
         }
+    }
+
+    /// Another certificate for the same names, and its key.
+    fn another(&self) -> (PathBuf, PathBuf) {
+        let (cert, key) = ("another.pem", "another.key");
+        write_leaf(self.directory.path(), &self.issuer, cert, key);
+        (self.file(cert), self.file(key))
     }
 
     fn file(&self, name: &str) -> PathBuf {
@@ -66,12 +68,30 @@ impl Authority {
     }
 
     pub(crate) fn server(&self) -> Arc<ServerConfig> {
-        server_config(&self.listener()).expect("good files")
+        shown(&self.listener()).expect("good files").config
     }
 
     pub(crate) fn client(&self) -> ClientTls {
         client_tls(&self.node(), "pbx1.example.com").expect("good files")
     }
+}
+
+/// Writes a certificate and its key to those files.
+fn write_leaf(
+    directory: &Path,
+    issuer: &CertifiedIssuer<'_, KeyPair>,
+    cert_file: &str,
+    key_file: &str,
+) -> CertificateDer<'static> {
+    let key = KeyPair::generate().expect("key");
+    let names = vec!["pbx1.example.com".to_owned(), "127.0.0.1".to_owned()];
+    let cert = CertificateParams::new(names)
+        .expect("names")
+        .signed_by(&key, issuer)
+        .expect("signed");
+    fs::write(directory.join(cert_file), cert.pem()).expect("written");
+    fs::write(directory.join(key_file), key.serialize_pem()).expect("written");
+    cert.der().clone()
 }
 
 /// A handshake in memory; what the client says when it fails, the server's word otherwise.
@@ -206,25 +226,64 @@ fn unchecked_server(cert: &Path, key: &Path) -> Arc<ServerConfig> {
     Arc::new(config)
 }
 
+/// By tickets, in both versions of TLS: nothing has to be remembered here.
 #[test]
 fn a_second_connection_resumes_the_first() {
+    use rustls::version::{TLS12, TLS13};
     let authority = Authority::new();
-    let (client, server) = (authority.client(), authority.server());
-    assert_eq!(
-        handshake(&client, Arc::clone(&server)),
-        Ok(HandshakeKind::Full)
-    );
-    assert_eq!(
-        handshake(&client, Arc::clone(&server)),
-        Ok(HandshakeKind::Resumed)
-    );
-    let mut forgetful = ClientConfig::clone(&client.config);
-    forgetful.resumption = Resumption::disabled();
-    let forgetful = ClientTls {
-        config: Arc::new(forgetful),
-        ..client
+    let server = authority.server();
+    for version in [&TLS12, &TLS13] {
+        let roots = authorities(&authority.file("ca.pem")).expect("good file");
+        let config = ClientConfig::builder_with_provider(provider())
+            .with_protocol_versions(&[version])
+            .expect("known")
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        let client = ClientTls {
+            config: Arc::new(config),
+            ..authority.client()
+        };
+        for expected in [HandshakeKind::Full, HandshakeKind::Resumed] {
+            let done = handshake(&client, Arc::clone(&server));
+            assert_eq!(done, Ok(expected), "{version:?}");
+        }
+        let mut forgetful = ClientConfig::clone(&client.config);
+        forgetful.resumption = Resumption::disabled();
+        let forgetful = ClientTls {
+            config: Arc::new(forgetful),
+            ..client
+        };
+        let done = handshake(&forgetful, Arc::clone(&server));
+        assert_eq!(done, Ok(HandshakeKind::Full));
+    }
+}
+
+#[test]
+fn a_reload_forgets_the_tickets_when_the_certificates_have_changed_and_only_then() {
+    let authority = Authority::new();
+    let files = authority.listener();
+    let identity = ListenerIdentity::new(&files).expect("good files");
+    let client = authority.client();
+    let comes = || handshake(&client, Arc::clone(&identity.0.load().config));
+    assert_eq!(comes(), Ok(HandshakeKind::Full));
+    identity.replace(shown(&files).expect("good files"));
+    assert_eq!(comes(), Ok(HandshakeKind::Resumed));
+    let (cert, key) = authority.another();
+    let renewed = ListenerTls {
+        cert,
+        key,
+        client_ca: None,
     };
-    assert_eq!(handshake(&forgetful, server), Ok(HandshakeKind::Full));
+    identity.replace(shown(&renewed).expect("good files"));
+    assert_eq!(comes(), Ok(HandshakeKind::Full));
+    assert_eq!(comes(), Ok(HandshakeKind::Resumed));
+    // Clients have to show certificates from now on: one that has a ticket and none of those must not come in by it.
+    let demands = ListenerTls {
+        client_ca: Some(authority.file("ca.pem")),
+        ..renewed
+    };
+    identity.replace(shown(&demands).expect("good files"));
+    assert_eq!(comes(), Err(rustls::Error::NoCertificatesPresented));
 }
 
 #[test]
@@ -234,14 +293,14 @@ fn clients_without_a_certificate_are_refused_where_one_is_demanded() {
         client_ca: Some(authority.file("ca.pem")),
         ..authority.listener()
     };
-    let server = server_config(&tls).expect("good files");
+    let server = shown(&tls).expect("good files").config;
     let error = handshake(&authority.client(), server).expect_err("no certificate");
     assert_eq!(error, rustls::Error::NoCertificatesPresented);
 }
 
 #[track_caller]
 fn assert_refused(tls: &ListenerTls, message: &str) {
-    let error = server_config(tls).expect_err("unusable").to_string();
+    let error = shown(tls).expect_err("unusable").to_string();
     assert!(error.contains(message), "{error}");
 }
 
