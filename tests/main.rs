@@ -27,6 +27,7 @@ mod support;
 
 mod actions;
 mod admin;
+mod audit;
 mod bad_input;
 mod by_node;
 mod check;

@@ -131,6 +131,8 @@ pub struct Log {
     pub level: String,
     /// The security log; `None` for none. A relative path starts at the directory of `amiplex.toml`.
     pub security_file: Option<PathBuf>,
+    /// The audit log; `None` for none. As above.
+    pub audit_file: Option<PathBuf>,
 }
 
 impl Default for Log {
@@ -139,6 +141,7 @@ impl Default for Log {
             format: LogFormat::Text,
             level: "info".to_owned(),
             security_file: None,
+            audit_file: None,
         }
     }
 }

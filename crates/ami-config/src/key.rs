@@ -44,15 +44,6 @@ impl KeyPath {
     pub(crate) fn steps(&self) -> &[Step] {
         &self.0
     }
-
-    /// The path with its indices left out: `node.lanes.max`.
-    pub(crate) fn without_indices(&self) -> String {
-        let names = self.0.iter().filter_map(|step| match step {
-            Step::Key(name) => Some(name.as_str()),
-            Step::Index(_) => None,
-        });
-        names.collect::<Vec<_>>().join(".")
-    }
 }
 
 impl From<&serde_path_to_error::Path> for KeyPath {

@@ -14,7 +14,6 @@ pub mod error;
 mod key;
 mod load;
 mod origin;
-mod planned;
 mod raw;
 mod validate;
 

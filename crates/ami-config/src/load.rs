@@ -15,7 +15,7 @@ use crate::environment::{self, Overrides};
 use crate::error::{ConfigErrors, Place, Problem};
 use crate::key::{KeyPath, Step};
 use crate::origin::{LineStarts, Origins};
-use crate::{planned, raw, validate};
+use crate::{raw, validate};
 
 /// Reads `path` and the process's environment.
 pub fn load(path: &Path) -> Result<Config, ConfigErrors> {
@@ -131,17 +131,14 @@ fn read(mut tree: toml::Table, check: &mut Check<'_>) -> Option<raw::Document> {
             Err(error) => error,
         };
         let path = KeyPath::from(error.path());
-        check.unreadable(&path, describe(&path, error.inner()));
+        check.unreadable(&path, describe(error.inner()));
         if !take_out(&mut tree, path.steps()) {
             return None;
         }
     }
 }
 
-fn describe(path: &KeyPath, error: &toml::de::Error) -> String {
-    if planned::is_planned(path) {
-        return "not supported by this version".to_owned();
-    }
+fn describe(error: &toml::de::Error) -> String {
     let message = error.message();
     match message
         .strip_prefix("unknown field ")

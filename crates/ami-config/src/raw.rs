@@ -59,6 +59,7 @@ pub(crate) struct Log {
     pub(crate) format: Option<String>,
     pub(crate) level: Option<String>,
     pub(crate) security_file: Option<String>,
+    pub(crate) audit_file: Option<String>,
 }
 
 /// `[limits]`

@@ -119,10 +119,14 @@ fn log(raw: raw::Log, check: &mut Check<'_>) -> Log {
     let security_file = raw
         .security_file
         .map(|path| check.path(&at.key("security_file"), &path));
+    let audit_file = raw
+        .audit_file
+        .map(|path| check.path(&at.key("audit_file"), &path));
     Log {
         format,
         level,
         security_file,
+        audit_file,
     }
 }
 

@@ -24,6 +24,7 @@ mod outcome;
 mod rate_limit;
 mod route;
 mod security;
+mod subject;
 pub mod upstream;
 mod view;
 
@@ -44,6 +45,7 @@ pub use outcome::{Cause, Failure, Outcome};
 pub use rate_limit::RateLimit;
 pub use route::{Choice, Reason, Route, RoutePolicy, RouteRule, RuleTarget, Turns, route};
 pub use security::{Audience, SecurityEvent, SecurityMatter, SecurityReport};
+pub use subject::ActionSubject;
 pub use upstream::{
     ActionEnd, AtOnce, CacheRule, Coalesce, LaneLoss, LaneRole, Node, NodeEffect, NodeFigures,
     NodeNote, NodeSettings, Submission,

@@ -8,6 +8,7 @@ mod coalesce;
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -21,7 +22,6 @@ use ami_mux::{
 use ami_telemetry::{ListenerMeters, Meters, NodeMeters};
 use arc_swap::ArcSwap;
 use thiserror::Error;
-use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
 
@@ -29,6 +29,7 @@ use crate::admin::AdminSocket;
 use crate::cluster::{Cluster, NodeHandle};
 use crate::downstream::driver::OutboundLimits;
 use crate::drain_turns::DrainTurns;
+use crate::line_log::{LineLog, LineLogTask, LogKind};
 use crate::listener::{self, Listener};
 use crate::node_memory::{NodeMemory, NodeMemoryTask};
 use crate::rates::AccountRates;
@@ -36,11 +37,10 @@ use crate::registry::{SessionLimits, SessionRegistry};
 use crate::reload::Reloader;
 use crate::routes::route_rules;
 use crate::secret_checks::SecretChecks;
-use crate::security::{LogFile, SecurityDesk, SecurityLog, SecurityLogTask};
+use crate::security::SecurityDesk;
 use crate::supervisor::Supervisor;
 use crate::throttle::AuthThrottle;
 use crate::tls::ListenerIdentity;
-use crate::transport::Transport;
 use crate::upstream::backoff::Backoff;
 use crate::upstream::connect::NodeAddress;
 use crate::upstream::driver::{self, NodeTask};
@@ -48,8 +48,6 @@ use crate::world::World;
 
 /// Commands that wait for a node's task. A session that finds it full waits with its action, and reads no more.
 const NODE_QUEUE: usize = 1024;
-/// Connections that the system holds for us between two accepts.
-const BACKLOG: u32 = 1024;
 /// How long the sessions have to tell their clients what is not answered any more.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
@@ -82,9 +80,11 @@ pub enum StartError {
         /// The system's reason.
         source: io::Error,
     },
-    /// The security log cannot be opened.
-    #[error("log.security_file: cannot open {path}: {source}")]
-    SecurityLog {
+    /// A log with a file of its own cannot be opened.
+    #[error("log.{key}: cannot open {path}: {source}")]
+    Log {
+        /// The key that names it.
+        key: &'static str,
         /// The file.
         path: String,
         /// The system's reason.
@@ -105,7 +105,7 @@ pub struct App {
     listeners: Vec<Listener>,
     nodes: Vec<NodeTask>,
     routes: Arc<[RouteRule]>,
-    security_log: Option<SecurityLogTask>,
+    logs: Vec<LineLogTask>,
     admin: Option<AdminSocket>,
     node_memory: Option<NodeMemoryTask>,
     drain_timeout: Duration,
@@ -118,11 +118,17 @@ impl App {
         accounts: Accounts,
         meters: Arc<Meters>,
     ) -> Result<Self, StartError> {
-        let (log, task) = security_log(config, &meters)?.unzip();
+        let security_file = config.log.security_file.as_deref();
+        let security = line_log(LogKind::Security, security_file, &meters)?;
+        let (security_log, security_task) = security.unzip();
+        let audit_file = config.log.audit_file.as_deref();
+        let (audit_log, audit_task) = line_log(LogKind::Audit, audit_file, &meters)?.unzip();
         let state_dir = config.server.state_dir.as_deref();
         let (memory, memory_task) = state_dir.map(NodeMemory::new).unzip();
-        let mut app = Self::assemble(config, accounts, meters, log, memory)?;
-        app.security_log = task;
+        let logs = (security_log, audit_log);
+        let mut app = Self::assemble(config, accounts, meters, logs, memory)?;
+        app.logs
+            .extend([security_task, audit_task].into_iter().flatten());
         if let Some(memory) = &memory_task {
             memory.resume(&mut app.nodes, &app.world.cluster);
         }
@@ -148,7 +154,7 @@ impl App {
         accounts: Accounts,
         meters: Arc<Meters>,
     ) -> Result<Self, StartError> {
-        Self::assemble(config, accounts, meters, None, None)
+        Self::assemble(config, accounts, meters, (None, None), None)
     }
 
     /// What takes in a changed configuration while the app runs.
@@ -164,7 +170,7 @@ impl App {
         config: &Config,
         accounts: Accounts,
         meters: Arc<Meters>,
-        log: Option<SecurityLog>,
+        (security_log, audit_log): (Option<LineLog>, Option<LineLog>),
         node_memory: Option<NodeMemory>,
     ) -> Result<Self, StartError> {
         let nonce = getrandom::u32().map_err(|error| StartError::Random(error.to_string()))?;
@@ -220,7 +226,8 @@ impl App {
             throttle: AuthThrottle::default(),
             rates: AccountRates::default(),
             secret_checks: SecretChecks::default(),
-            security: SecurityDesk::new(log, Arc::clone(&meters)),
+            security: SecurityDesk::new(security_log, Arc::clone(&meters)),
+            audit_log,
             node_memory,
             drain_turns: DrainTurns::over(config.server.drain_spread),
             meters,
@@ -232,7 +239,7 @@ impl App {
             listeners: Vec::new(),
             nodes,
             routes: routes.into(),
-            security_log: None,
+            logs: Vec::new(),
             admin: None,
             node_memory: None,
             drain_timeout: config.server.drain_timeout,
@@ -277,7 +284,7 @@ impl App {
             listeners,
             nodes,
             routes: _,
-            security_log,
+            logs,
             admin,
             node_memory,
             drain_timeout,
@@ -294,8 +301,8 @@ impl App {
                 crate::admin::run(socket, Arc::clone(&world), supervisor.clone()),
             );
         }
-        if let Some(log) = security_log {
-            supervisor.spawn("security log", log.run(supervisor.clone()));
+        for log in logs {
+            supervisor.spawn(log.name(), log.run(supervisor.clone()));
         }
         for node in nodes {
             supervisor.spawn(
@@ -338,7 +345,7 @@ impl App {
         next_session: &Arc<AtomicU64>,
     ) -> Result<Listener, StartError> {
         let tls = identity(listener)?.map(Arc::new);
-        let socket = listen(listener.bind).map_err(|source| StartError::Bind {
+        let socket = listener::bind(listener.bind).map_err(|source| StartError::Bind {
             name: listener.name.clone(),
             address: listener.bind,
             source,
@@ -389,19 +396,20 @@ impl App {
     }
 }
 
-/// The security log and its task, when there is to be one.
-fn security_log(
-    config: &Config,
+/// A log in a file of its own and its task, when there is to be one.
+fn line_log(
+    kind: LogKind,
+    path: Option<&Path>,
     meters: &Arc<Meters>,
-) -> Result<Option<(SecurityLog, SecurityLogTask)>, StartError> {
-    let Some(path) = &config.log.security_file else {
-        return Ok(None);
+) -> Result<Option<(LineLog, LineLogTask)>, StartError> {
+    let open = |path: &Path| {
+        LineLog::open(kind, path, meters).map_err(|source| StartError::Log {
+            key: kind.key(),
+            path: path.display().to_string(),
+            source,
+        })
     };
-    let file = LogFile::open(path).map_err(|source| StartError::SecurityLog {
-        path: path.display().to_string(),
-        source,
-    })?;
-    Ok(Some(SecurityLog::new(file, Arc::clone(meters))))
+    path.map(open).transpose()
 }
 
 /// Looks at the nodes of a running app.
@@ -432,23 +440,7 @@ fn identity(listener: &ami_config::Listener) -> Result<Option<ListenerIdentity>,
 }
 
 /// Binds a listener's socket.
-pub(crate) fn listen(address: SocketAddr) -> io::Result<TcpListener> {
-    let socket = if address.is_ipv4() {
-        tokio::net::TcpSocket::new_v4()?
-    } else {
-        tokio::net::TcpSocket::new_v6()?
-    };
-    socket.set_reuseaddr(true)?;
-    if Transport::OPTIONS_ARE_INHERITED
-        && let Err(error) = Transport::tune(&socket)
-    {
-        tracing::debug!(%address, %error, "socket options could not be set");
-    }
-    socket.bind(address)?;
-    socket.listen(BACKLOG)
-}
-
-fn node_settings(
+pub(crate) fn node_settings(
     id: NodeId,
     node: &ami_config::Node,
     objects: Option<SharedObjects>,

@@ -1,5 +1,6 @@
 //! One task per client connection: it owns the session's machine and the socket.
 
+mod audit;
 pub(crate) mod driver;
 mod hearing;
 mod journal;

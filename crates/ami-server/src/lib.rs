@@ -18,6 +18,7 @@ mod fan_out;
 mod hub;
 mod inbox;
 mod likeness;
+mod line_log;
 mod listener;
 mod node_memory;
 mod rates;

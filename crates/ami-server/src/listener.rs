@@ -3,6 +3,7 @@
 //! Half a TLS handshake costs nobody but itself: it runs in the connection's own task, and its time is part of
 //! the time for the login.
 
+use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -10,7 +11,7 @@ use std::time::Duration;
 
 use ami_mux::{SessionId, SessionSettings, SessionStart};
 use ami_telemetry::{CloseReason, ListenerMeters};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::time::{Instant, sleep, timeout_at};
 use tokio_rustls::TlsAcceptor;
 
@@ -22,6 +23,8 @@ use crate::tls::ListenerIdentity;
 use crate::transport::Transport;
 use crate::world::World;
 
+/// Connections that the system holds for us between two accepts.
+const BACKLOG: u32 = 1024;
 /// How long accepting rests when the system has no descriptor left.
 const ACCEPT_REST: Duration = Duration::from_millis(100);
 
@@ -34,6 +37,23 @@ pub(crate) struct Listener {
     pub(crate) outbound: OutboundLimits,
     pub(crate) meters: Arc<ListenerMeters>,
     pub(crate) next_session: Arc<AtomicU64>,
+}
+
+/// Listens at `address`, which may be taken again at once after a restart.
+pub(crate) fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() {
+        TcpSocket::new_v4()?
+    } else {
+        TcpSocket::new_v6()?
+    };
+    socket.set_reuseaddr(true)?;
+    if Transport::OPTIONS_ARE_INHERITED
+        && let Err(error) = Transport::tune(&socket)
+    {
+        tracing::debug!(%address, %error, "socket options could not be set");
+    }
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
 }
 
 /// Accepts until amiplex drains.

@@ -4,9 +4,7 @@
 //! make any number of is limited, so that a flood of refusals costs readers, log and processor no more than its limit.
 
 mod clock;
-mod file;
 mod hub;
-mod log;
 mod origin;
 mod record;
 
@@ -17,11 +15,11 @@ use ami_mux::{RateLimit, SecurityEvent, SecurityReport};
 use ami_telemetry::Meters;
 use parking_lot::Mutex;
 
-pub(crate) use file::LogFile;
 use hub::SecurityHub;
-pub(crate) use log::{SecurityLog, SecurityLogTask};
 pub(crate) use origin::Origin;
 use record::Record;
+
+use crate::line_log::LineLog;
 
 /// Refusals before login that are told of in a row, for the whole process, and how long one takes to be allowed again.
 const EARLY_BURST: u32 = 500;
@@ -32,13 +30,13 @@ const EARLY_INTERVAL: Duration = Duration::from_millis(20);
 pub(crate) struct SecurityDesk {
     /// The sessions that read them.
     pub(crate) readers: SecurityHub,
-    log: Option<SecurityLog>,
+    log: Option<LineLog>,
     early: Mutex<RateLimit>,
     meters: Arc<Meters>,
 }
 
 impl SecurityDesk {
-    pub(crate) fn new(log: Option<SecurityLog>, meters: Arc<Meters>) -> Self {
+    pub(crate) fn new(log: Option<LineLog>, meters: Arc<Meters>) -> Self {
         Self {
             readers: SecurityHub::default(),
             log,
@@ -69,10 +67,8 @@ impl SecurityDesk {
         }
         let at = SystemTime::now();
         let record = Record::new(&report, origin, at);
-        if let Some(log) = &self.log
-            && !log.write(record.line(at))
-        {
-            self.meters.security_log_dropped(1);
+        if let Some(log) = &self.log {
+            log.write(record.line(at));
         }
         if !self.readers.is_empty() {
             let event = SecurityEvent::new(record.event(stamped.then_some(at)), report.audience);

@@ -11,6 +11,7 @@ use arc_swap::ArcSwap;
 
 use crate::cluster::Cluster;
 use crate::drain_turns::DrainTurns;
+use crate::line_log::LineLog;
 use crate::node_memory::NodeMemory;
 use crate::rates::AccountRates;
 use crate::registry::SessionRegistry;
@@ -28,6 +29,8 @@ pub(crate) struct World {
     pub(crate) rates: AccountRates,
     pub(crate) secret_checks: SecretChecks,
     pub(crate) security: SecurityDesk,
+    /// Where it is written what clients do, if anywhere.
+    pub(crate) audit_log: Option<LineLog>,
     /// What is kept of the nodes over a restart, if anything.
     pub(crate) node_memory: Option<NodeMemory>,
     pub(crate) drain_turns: DrainTurns,

@@ -38,6 +38,7 @@ struct Handles {
     event_gate_timeouts: Counter,
     security_suppressed: Counter,
     security_log_dropped: Counter,
+    audit_log_dropped: Counter,
     task_panics: Counter,
     reloads_applied: Counter,
     reloads_refused: Counter,
@@ -74,6 +75,7 @@ impl Meters {
             event_gate_timeouts: names::EVENT_GATE_TIMEOUTS.counter(&[]),
             security_suppressed: names::SECURITY_EVENTS_SUPPRESSED.counter(&[]),
             security_log_dropped: names::SECURITY_LOG_DROPPED.counter(&[]),
+            audit_log_dropped: names::AUDIT_LOG_DROPPED.counter(&[]),
             task_panics: names::TASK_PANICS.counter(&[]),
             reloads_applied: names::RELOADS.counter(&[("result", "applied")]),
             reloads_refused: names::RELOADS.counter(&[("result", "refused")]),
@@ -146,6 +148,11 @@ impl Meters {
     /// Records that did not get into the security log.
     pub fn security_log_dropped(&self, records: u64) {
         self.handles.security_log_dropped.increment(records);
+    }
+
+    /// Lines that did not get into the audit log.
+    pub fn audit_log_dropped(&self, lines: u64) {
+        self.handles.audit_log_dropped.increment(lines);
     }
 
     /// The event gate of a session opened because time was up.

@@ -72,6 +72,7 @@ metrics_table! {
     EVENTS_DROPPED Counter Count "amiplex_events_dropped_total" "Events queued for a client but not delivered, by reason.";
     SECURITY_EVENTS_SUPPRESSED Counter Count "amiplex_security_events_suppressed_total" "Refusals for which no security event was raised, because there were too many.";
     SECURITY_LOG_DROPPED Counter Count "amiplex_security_log_dropped_total" "Records that are not in the security log, because it could not be written or not fast enough.";
+    AUDIT_LOG_DROPPED Counter Count "amiplex_audit_log_dropped_total" "Lines that are not in the audit log, because it could not be written or not fast enough.";
     EVENT_GATE_TIMEOUTS Counter Count "amiplex_event_gate_timeouts_total" "Times a session's events were released before the answer of its own action came.";
 
     NODE_UP Gauge Count "amiplex_node_up" "1 while the event lane of the node is logged in, else 0.";

@@ -79,7 +79,7 @@ fn a_wrong_variable_is_named_and_not_the_line_that_it_overrides() {
          such as pbx1.example.com:5038 or [::1]:5038"
     );
     assert!(report(&[("AMIPLEX__LOG__LEVLE", "info")]).starts_with(
-        "environment AMIPLEX__LOG__LEVLE: log.levle: unknown key, expected one of `format`, `level`, `security_file`"
+        "environment AMIPLEX__LOG__LEVLE: log.levle: unknown key, expected one of `format`, `level`, `security_file`, `audit_file`"
     ));
 }
 

@@ -175,7 +175,7 @@ fn an_unknown_key_is_named_with_its_line_and_the_known_ones() {
     assert_report(
         &with("[log]\nlevle = \"info\""),
         &[
-            "configuration:10: log.levle: unknown key, expected one of `format`, `level`, `security_file`",
+            "configuration:10: log.levle: unknown key, expected one of `format`, `level`, `security_file`, `audit_file`",
         ],
     );
     let report = refused(&with("lanes = { min = 1, maximum = 3 }"));
@@ -189,14 +189,6 @@ fn an_unknown_key_is_named_with_its_line_and_the_known_ones() {
     assert!(
         report.starts_with("configuration:9: limit: unknown key, expected one of `server`"),
         "{report}"
-    );
-}
-
-#[test]
-fn a_key_of_a_later_version_says_so() {
-    assert_report(
-        &with("[log]\naudit_file = \"/x\"\n"),
-        &["configuration:10: log.audit_file: not supported by this version"],
     );
 }
 

@@ -19,6 +19,7 @@ use super::surroundings::Surroundings;
 use crate::directory::Directory;
 use crate::route::{Route, RoutePolicy, route};
 use crate::security::SecurityReport;
+use crate::subject::ActionSubject;
 
 impl Session {
     /// Takes one message of the client.
@@ -186,9 +187,8 @@ fn refused(
     kind: RefusalKind,
     report: Option<SecurityReport>,
 ) -> Judged {
-    let name = action.name().map(ToString::to_string).unwrap_or_default();
     let note = SessionNote::Refused {
-        action: name,
+        action: ActionSubject::of(action),
         message: message.to_owned(),
         kind,
     };

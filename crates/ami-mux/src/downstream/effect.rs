@@ -6,6 +6,7 @@ use ami_proto::Slices;
 use super::interest::Interest;
 use crate::ids::NodeId;
 use crate::security::SecurityReport;
+use crate::subject::ActionSubject;
 use crate::upstream::Submission;
 
 /// Why a session ends.
@@ -100,8 +101,8 @@ pub enum SessionNote {
     },
     /// An action was refused here.
     Refused {
-        /// Its name.
-        action: String,
+        /// It.
+        action: ActionSubject,
         /// The reply's message.
         message: String,
         /// What refused it.

@@ -7,11 +7,13 @@ use ami_access::{Authorized, Cost, ListForm};
 use ami_proto::Action;
 use smallvec::SmallVec;
 
+use super::effect::{RefusalKind, SessionNote};
 use super::line::{Part, Work};
 use super::merge::{Form, Merge, Merged};
 use super::session::{Phase, Session};
 use crate::directory::{Directory, DirectoryEntry, Service};
 use crate::ids::{ActionSeq, NodeId};
+use crate::subject::ActionSubject;
 
 impl Session {
     /// Takes an authorised action for `nodes` into the session's order.
@@ -56,6 +58,11 @@ impl Session {
         }
         if let Some(refusal) = merge.refusal(asked.len()) {
             self.line.push(Work::Ready(refusal));
+            self.note(SessionNote::Refused {
+                action: ActionSubject::of(action.action()),
+                message: "No node of it takes actions".to_owned(),
+                kind: RefusalKind::Route,
+            });
             return;
         }
         for (node, name) in asked {

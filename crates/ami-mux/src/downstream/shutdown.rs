@@ -11,6 +11,7 @@ use bytes::Bytes;
 use super::effect::{EndReason, RefusalKind, SessionNote};
 use super::session::{Phase, Session};
 use super::surroundings::Surroundings;
+use crate::subject::ActionSubject;
 
 impl Session {
     /// amiplex stops: from now on every action is refused. To be followed by [`Session::drain`] once what the client had sent by
@@ -29,10 +30,10 @@ impl Session {
 
     /// The refusal of an action, while amiplex stops.
     pub(super) fn refused_by_shutdown(&mut self, action: &Action) -> Option<Bytes> {
-        let name = action.name().filter(|_| self.shutting_down)?;
+        action.name().filter(|_| self.shutting_down)?;
         let message = "Asterisk is shutting down";
         self.note(SessionNote::Refused {
-            action: name.to_string(),
+            action: ActionSubject::of(action),
             message: message.to_owned(),
             kind: RefusalKind::ShuttingDown,
         });

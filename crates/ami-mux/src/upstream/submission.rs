@@ -7,6 +7,7 @@ use ami_access::{Authorized, Cost};
 use ami_proto::{Action, CommandOutput};
 use smallvec::smallvec;
 
+use super::load::Load;
 use crate::ids::{ActionSeq, NodeId, SessionId};
 use crate::mail::{Mail, PartKind};
 use crate::outcome::{Cause, Failure, Outcome};
@@ -39,6 +40,12 @@ pub struct Submission<R> {
 }
 
 impl<R> Submission<R> {
+    /// Whether it only looks something up.
+    pub fn only_reads(&self) -> bool {
+        let load = Load::of(&self.action, self.cost);
+        matches!(load, Some(Load::Read | Load::List))
+    }
+
     /// The answer to an action that could not be handed to its node.
     pub fn not_sent(&self, node: NodeId, name: &str) -> Mail {
         let failure = Failure {

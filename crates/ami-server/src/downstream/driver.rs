@@ -22,6 +22,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use turn::Signals;
 
+use super::audit::SessionAudit;
 use super::hearing::{self, Hearing, Telling};
 use super::journal::{Journal, close_reason};
 use super::presence::Presence;
@@ -98,6 +99,8 @@ struct Driver {
     presence: Presence,
     world: Arc<World>,
     journal: Journal,
+    /// Present where there is an audit log.
+    audit: Option<Box<SessionAudit>>,
     start: SessionStart,
     origin: Box<Origin>,
 }
@@ -184,6 +187,7 @@ impl Driver {
             reply_bytes: outbound.reply_bytes,
             closing: None,
             drain: Drain::No,
+            audit: SessionAudit::of(&world, start.id.0, origin.peer()),
             journal: Journal::new(start, listener, Arc::clone(&world.meters)),
             world,
             start,
@@ -238,7 +242,12 @@ impl Driver {
         {
             match effect {
                 SessionEffect::Write { bytes, events } => wire.outbound.push(bytes, events, now),
-                SessionEffect::Submit(node, submission) => self.submit(node, submission),
+                SessionEffect::Submit(node, submission) => {
+                    if let Some(audit) = &mut self.audit {
+                        audit.submitted(node, &submission);
+                    }
+                    self.submit(node, submission);
+                }
                 SessionEffect::Verify(check) => {
                     self.check = Some(self.world.secret_checks.outcome(check));
                 }
@@ -259,7 +268,12 @@ impl Driver {
                 SessionEffect::Close(reason) => {
                     self.closing.get_or_insert_with(|| close_reason(reason));
                 }
-                SessionEffect::Note(note) => self.journal.note(note),
+                SessionEffect::Note(note) => {
+                    if let Some(audit) = &mut self.audit {
+                        audit.note(&note);
+                    }
+                    self.journal.note(note);
+                }
             }
         }
         self.ask_for_replays();
@@ -344,6 +358,9 @@ impl Driver {
         let directory = self.world.cluster.directory();
         let name = directory.entry(node).map_or("", |entry| &*entry.name);
         let mail = submission.not_sent(node, name);
+        if let Some(audit) = &mut self.audit {
+            audit.mail(&mail);
+        }
         let now = Instant::now().into_std();
         self.session.mail(mail, &*self.world, now);
     }
@@ -372,6 +389,9 @@ impl Driver {
             policy: account.slow,
         });
         self.journal.logged_in(account);
+        if let Some(audit) = &mut self.audit {
+            audit.logged_in(account.name.as_str());
+        }
         self.presence.logged_in(account, self.start.peer, nodes);
     }
 
@@ -399,6 +419,9 @@ impl Driver {
             tracing::debug!(session = %self.start.id, "the last bytes could not be written in time");
         }
         self.journal.closed(reason);
+        if let Some(audit) = &mut self.audit {
+            audit.closed(reason);
+        }
     }
 }
 

@@ -57,6 +57,7 @@ impl Journal {
             } => {
                 self.meters.action_refused(refusal_reason(kind));
                 let user = self.account.as_deref().unwrap_or_default();
+                let action = action.name;
                 tracing::debug!(%session, user, action, message, "action refused");
             }
             SessionNote::AnsweredHere(action) => self.meters.action_local(action),
@@ -135,7 +136,7 @@ pub(super) fn close_reason(reason: EndReason) -> CloseReason {
     }
 }
 
-fn login_failure(fault: LoginFault) -> LoginFailure {
+pub(super) fn login_failure(fault: LoginFault) -> LoginFailure {
     match fault {
         LoginFault::Denied(Denied::NoUsername) => LoginFailure::NoUsername,
         LoginFault::Denied(Denied::NoSuchAccount) => LoginFailure::NoSuchAccount,
@@ -151,7 +152,7 @@ fn login_failure(fault: LoginFault) -> LoginFailure {
     }
 }
 
-fn refusal_reason(kind: RefusalKind) -> RefusalReason {
+pub(super) fn refusal_reason(kind: RefusalKind) -> RefusalReason {
     match kind {
         RefusalKind::Access(Refusal::MissingAction) => RefusalReason::MissingAction,
         RefusalKind::Access(Refusal::Unknown) => RefusalReason::Unknown,

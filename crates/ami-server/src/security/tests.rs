@@ -6,6 +6,7 @@ use ami_proto::ClassSet;
 
 use super::*;
 use crate::inbox::{Budget, Inbox};
+use crate::line_log::LogKind;
 
 const NODE: NodeId = NodeId(0);
 
@@ -343,8 +344,7 @@ async fn what_is_reported_is_in_the_log_when_everything_has_stopped() {
     let directory = tempfile::TempDir::new().expect("a directory");
     let path = directory.path().join("security.log");
     let meters = Arc::new(Meters::new("test"));
-    let file = LogFile::open(&path).expect("opened");
-    let (log, task) = SecurityLog::new(file, Arc::clone(&meters));
+    let (log, task) = LineLog::open(LogKind::Security, &path, &meters).expect("opened");
     let desk = SecurityDesk::new(Some(log), Arc::clone(&meters));
     let supervisor = crate::supervisor::Supervisor::new(meters);
     supervisor.spawn("security log", task.run(supervisor.clone()));
@@ -363,14 +363,4 @@ async fn what_is_reported_is_in_the_log_when_everything_has_stopped() {
             "{line}"
         );
     }
-}
-
-/// Nobody takes the records: as many as fit wait, and the session goes on.
-#[test]
-fn a_log_that_is_not_written_holds_nobody_up() {
-    let directory = tempfile::TempDir::new().expect("a directory");
-    let file = LogFile::open(&directory.path().join("security.log")).expect("opened");
-    let (log, _task) = SecurityLog::new(file, Arc::new(Meters::new("test")));
-    let taken = (0..10_000).filter(|_| log.write("x\n".to_owned())).count();
-    assert_eq!(taken, 4096);
 }

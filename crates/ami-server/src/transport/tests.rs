@@ -123,7 +123,7 @@ async fn tuning_reaches_the_socket() {
 async fn an_accepted_connection_has_the_options_of_the_socket_that_listens() {
     const { assert!(Transport::OPTIONS_ARE_INHERITED) };
     for any in ["127.0.0.1:0", "[::]:0"] {
-        let Ok(listener) = crate::app::listen(any.parse().expect("an address")) else {
+        let Ok(listener) = crate::listener::bind(any.parse().expect("an address")) else {
             // A machine may have no IPv6.
             continue;
         };

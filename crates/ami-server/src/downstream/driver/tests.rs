@@ -70,6 +70,7 @@ fn world(commands: mpsc::Sender<NodeCommand>, meters: Arc<Meters>) -> World {
         rates: AccountRates::default(),
         secret_checks: SecretChecks::default(),
         security: SecurityDesk::new(None, Arc::clone(&meters)),
+        audit_log: None,
         node_memory: None,
         drain_turns: DrainTurns::over(SPREAD),
         meters,

@@ -168,6 +168,9 @@ impl Driver {
         {
             left = left.saturating_sub(mail.count());
             self.backlog.leaves(&mail);
+            if let Some(audit) = &mut self.audit {
+                audit.mail(&mail);
+            }
             self.session.mail(mail, &*self.world, now);
         }
         self.feed();

@@ -1,4 +1,4 @@
-//! The file of the security log: appended to, and opened anew when another took its name.
+//! The file of a log: appended to, and opened anew when another took its name.
 //!
 //! A rotation needs no signal: before each write the name is looked up, and when it is gone or means another file, it is opened. So
 //! `create`, `nocreate` and `copytruncate` of logrotate all work.
@@ -8,13 +8,11 @@ use std::io::{self, Write as _};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
-/// Readable by the group, which may be that of a log collector; the umask can take that away.
-const MODE: u32 = 0o640;
-
 /// An open log file. Its methods block.
 #[derive(Debug)]
 pub(crate) struct LogFile {
     path: PathBuf,
+    mode: u32,
     file: File,
     /// Device and inode of `file`.
     identity: (u64, u64),
@@ -32,16 +30,17 @@ pub(super) struct Appended {
 }
 
 impl LogFile {
-    /// Opens or creates the file.
-    pub(crate) fn open(path: &Path) -> io::Result<Self> {
+    /// Opens the file, or creates it with this mode; the umask can take from that.
+    pub(crate) fn open(path: &Path, mode: u32) -> io::Result<Self> {
         let file = OpenOptions::new()
             .append(true)
             .create(true)
-            .mode(MODE)
+            .mode(mode)
             .open(path)?;
         let metadata = file.metadata()?;
         Ok(Self {
             path: path.to_path_buf(),
+            mode,
             identity: (metadata.dev(), metadata.ino()),
             file,
             torn: false,
@@ -51,7 +50,7 @@ impl LogFile {
     /// Appends whole lines to the file that has the name now; when that cannot be opened, to the one that had it.
     pub(super) fn append(&mut self, lines: &[u8]) -> Appended {
         let named = if self.is_renamed() {
-            Self::open(&self.path).map(|new| *self = new)
+            Self::open(&self.path, self.mode).map(|new| *self = new)
         } else {
             Ok(())
         };
@@ -84,7 +83,7 @@ mod tests {
         let directory = tempfile::TempDir::new().unwrap();
         let path = directory.path().join("security.log");
         std::fs::write(&path, "before\n").unwrap();
-        let mut log = LogFile::open(&path).unwrap();
+        let mut log = LogFile::open(&path, 0o600).unwrap();
         log.append(b"1\n").written.unwrap();
         let rotated = directory.path().join("security.log.1");
         std::fs::rename(&path, &rotated).unwrap();
@@ -108,7 +107,7 @@ mod tests {
     fn nothing_is_glued_to_a_torn_line() {
         let directory = tempfile::TempDir::new().unwrap();
         let path = directory.path().join("security.log");
-        let mut log = LogFile::open(&path).unwrap();
+        let mut log = LogFile::open(&path, 0o600).unwrap();
         assert!(log.append(b"1\n").written.is_ok());
         // As a full disk would leave it.
         std::fs::write(&path, "1\npart of").unwrap();
@@ -128,12 +127,12 @@ mod tests {
         let directory = tempfile::TempDir::new().unwrap();
         let path = directory.path().join("logs");
         std::fs::create_dir(&path).unwrap();
-        let mut log = LogFile::open(&path.join("security.log")).unwrap();
+        let mut log = LogFile::open(&path.join("security.log"), 0o600).unwrap();
         let moved = directory.path().join("moved");
         std::fs::rename(&path, &moved).unwrap();
         let appended = log.append(b"1\n");
         assert!(appended.written.is_ok() && appended.named.is_err());
         assert_eq!(text(&moved.join("security.log")), "1\n");
-        assert!(LogFile::open(&path.join("security.log")).is_err());
+        assert!(LogFile::open(&path.join("security.log"), 0o600).is_err());
     }
 }
