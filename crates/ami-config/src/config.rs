@@ -67,6 +67,8 @@ impl Config {
             ("[limits]", self.limits == later.limits),
             ("[outbound]", self.outbound == later.outbound),
             ("[labels]", self.labels == later.labels),
+            ("[rate]", self.rate == later.rate),
+            ("[coalesce]", self.coalesce == later.coalesce),
             ("[[listener]]", listeners == later.listeners),
             ("[[node]]", self.nodes == later.nodes),
             ("[[route]]", self.routes == later.routes),

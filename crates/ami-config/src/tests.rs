@@ -40,6 +40,27 @@ fn refused(text: &str) -> String {
     }
 }
 
+/// What the running program goes on doing otherwise is named, section by section.
+#[test]
+fn each_section_that_waits_for_a_restart_is_named() {
+    let running = accepted(LEAST);
+    assert!(running.waiting_for_a_restart(&running).is_empty());
+    for (section, line) in [
+        ("[server]", "drain_timeout = \"1s\""),
+        ("[admin]", "listen = \"127.0.0.1:1\""),
+        ("[log]", "level = \"debug\""),
+        ("[limits]", "sessions_max = 1"),
+        ("[outbound]", "reply_bytes = \"18KiB\""),
+        ("[labels]", "event = \"Of\""),
+        ("[rate]", "session = 1"),
+        ("[coalesce]", "cache = { CoreStatus = \"1s\" }"),
+        ("[[route]]", "action = [\"Originate\"]\nto = [\"pbx1\"]"),
+    ] {
+        let later = accepted(&with(&format!("{section}\n{line}\n")));
+        assert_eq!(running.waiting_for_a_restart(&later), [section]);
+    }
+}
+
 #[test]
 fn defaults_are_those_of_the_design() {
     let config = accepted(LEAST);
