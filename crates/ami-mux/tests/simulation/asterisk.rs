@@ -27,8 +27,8 @@ struct Connection {
 pub(crate) struct Asterisk {
     connections: BTreeMap<LaneId, Connection>,
     later: Vec<(Instant, String)>,
-    /// Tokens of actions that were executed.
-    pub(crate) executed: Vec<String>,
+    /// Tokens of actions that were executed, with the time in microseconds.
+    pub(crate) executed: Vec<(String, u128)>,
     /// How often the question was answered that clients share.
     pub(crate) polls: usize,
     /// Where its times begin.
@@ -142,7 +142,8 @@ impl Asterisk {
     fn begin(&mut self, action: &Action, rng: &mut fastrand::Rng, now: Instant) {
         let token = text(action, "Token");
         if !token.is_empty() {
-            self.executed.push(token.clone());
+            let at = now.duration_since(self.epoch).as_micros();
+            self.executed.push((token.clone(), at));
         }
         match &*name(action) {
             "queueadd" => self.raise(&format!(

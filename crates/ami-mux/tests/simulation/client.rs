@@ -1,16 +1,30 @@
 //! A client that knows what it asked and checks what it gets.
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use ami_mux::{Mail, Session};
 use ami_proto::{Frame, FrameDecoder, FrameKind, Limits, ListMarker};
 use bytes::BytesMut;
+
+/// So old may an answer be that is given to a client without events.
+pub(crate) const CACHE_AGE: Duration = Duration::from_millis(300);
 
 /// What a client expects next.
 pub(crate) struct Asked {
     pub(crate) id: Option<String>,
     pub(crate) token: String,
     pub(crate) kind: &'static str,
+    /// The client had its events off when it asked.
+    pub(crate) quiet: bool,
+}
+
+/// An answer that was kept for somebody else.
+pub(crate) struct Kept {
+    /// When the node began it, in microseconds.
+    pub(crate) begun: u128,
+    /// How many actions of this client had been answered before.
+    pub(crate) after: usize,
 }
 
 /// One client with its session.
@@ -29,6 +43,11 @@ pub(crate) struct Client {
     greeted: bool,
     /// Tokens whose action was answered, with the outcome, in order.
     pub(crate) answered: Vec<(String, &'static str, Outcome)>,
+    pub(crate) kept: Vec<Kept>,
+    /// The age that the list tells which is coming, in microseconds.
+    age: Option<u128>,
+    /// The client has its events off.
+    pub(crate) quiet: bool,
     /// A list whose Complete is awaited.
     listing: Option<u64>,
 }
@@ -56,6 +75,9 @@ impl Client {
             decoder: FrameDecoder::new(Limits::default()),
             greeted: false,
             answered: Vec::new(),
+            kept: Vec::new(),
+            age: None,
+            quiet: false,
             listing: None,
         }
     }
@@ -104,6 +126,12 @@ impl Client {
         if frame.list_marker() == Some(ListMarker::Start) {
             assert!(matches!(asked.kind, "list" | "poll"));
             self.listing = Some(0);
+            self.age = frame.header("CacheAge").map(|age| {
+                assert!(asked.quiet, "an old answer beside events");
+                let age: u128 = String::from_utf8_lossy(age).parse().expect("a number");
+                assert!(age <= CACHE_AGE.as_millis(), "too old: {age}");
+                age * 1000
+            });
             return;
         }
         if frame.response() == Some(b"Success") && asked.kind == "getvar" {
@@ -127,7 +155,14 @@ impl Client {
                 let begun = String::from_utf8_lossy(frame.header("Begun").expect("a time"));
                 let begun: u128 = begun.parse().expect("a number");
                 let asked_at: u128 = asked.token.parse().expect("when it was asked");
-                assert!(begun >= asked_at, "an answer older than its question");
+                let age = self.age.unwrap_or_default();
+                assert!(begun + age >= asked_at, "an answer older than it may be");
+                if self.age.is_some() {
+                    self.kept.push(Kept {
+                        begun,
+                        after: self.answered.len(),
+                    });
+                }
                 self.listing = self.listing.map(|items| items + 1);
             }
             None => {
