@@ -149,6 +149,7 @@ fn obey() -> Outcome<()> {
         ["relay-floor", node, _] => return floor::relay(node.parse()?),
         ["mux-floor", node, _] => return floor::mux::run(node.parse()?),
         ["login-floor", ..] => return floor::logins(),
+        ["login-tls-floor", _, directory] => return floor::logins_over_tls(directory.into()),
         _ => {}
     }
     let mut crowd = false;

@@ -200,11 +200,31 @@ pub(crate) fn logins() -> Outcome<()> {
     })
 }
 
+/// The same over TLS, with a handshake in each task, tickets, and the goodbye that TLS wants before the end.
+pub(crate) fn logins_over_tls(directory: PathBuf) -> Outcome<()> {
+    let workers = std::thread::available_parallelism()?.get();
+    serve(workers, move |listener| async move {
+        let acceptor = tls::acceptor(&directory)?;
+        let mut sessions: JoinSet<Outcome<()>> = JoinSet::new();
+        loop {
+            let (client, _) = listener.accept().await?;
+            let handshake = acceptor.accept(client);
+            sessions.spawn(async move {
+                let mut client = handshake.await?;
+                answer_twice(&mut client).await?;
+                Ok(client.shutdown().await?)
+            });
+            while sessions.try_join_next().is_some() {}
+        }
+    })
+}
+
 async fn answer_twice(mut client: impl AsyncRead + AsyncWrite + Unpin) -> Outcome<()> {
     let mut buffer = BytesMut::with_capacity(1_024);
     client
         .write_all(b"Asterisk Call Manager/11.0.0\r\n")
         .await?;
+    client.flush().await?;
     for answer in [
         "Response: Success\r\nMessage: Authentication accepted\r\n\r\n",
         "Response: Goodbye\r\nMessage: Thanks for all the fish.\r\n\r\n",
@@ -216,6 +236,7 @@ async fn answer_twice(mut client: impl AsyncRead + AsyncWrite + Unpin) -> Outcom
         }
         buffer.clear();
         client.write_all(answer.as_bytes()).await?;
+        client.flush().await?;
     }
     Ok(())
 }

@@ -54,6 +54,8 @@ pub(crate) enum Kind {
     MuxFloor,
     /// Fixed answers to login and logoff.
     LoginFloor,
+    /// The same over TLS.
+    LoginTlsFloor,
 }
 
 impl Kind {
@@ -68,6 +70,7 @@ impl Kind {
             Self::RelayFloor => Some("relay-floor"),
             Self::MuxFloor => Some("mux-floor"),
             Self::LoginFloor => Some("login-floor"),
+            Self::LoginTlsFloor => Some("login-tls-floor"),
         }
     }
 
@@ -78,7 +81,10 @@ impl Kind {
 
     /// Whether clients speak TLS to it.
     pub(crate) fn is_tls(self) -> bool {
-        matches!(self, Self::AmiplexTls | Self::TlsFloor)
+        matches!(
+            self,
+            Self::AmiplexTls | Self::TlsFloor | Self::LoginTlsFloor
+        )
     }
 
     /// Whether it is amiplex, and not what amiplex is compared with.

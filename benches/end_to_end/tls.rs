@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use rustls::client::Resumption;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, RootCertStore, ServerConfig};
@@ -31,24 +32,40 @@ pub(crate) fn acceptor(directory: &Path) -> Outcome<TlsAcceptor> {
     let chain = vec![CertificateDer::from_pem_file(directory.join(CERT))?];
     let key = PrivateKeyDer::from_pem_file(directory.join(KEY))?;
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = ServerConfig::builder_with_provider(provider)
+    let mut config = ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()?
         .with_no_client_auth()
         .with_single_cert(chain, key)?;
+    // As amiplex has them, so that both resume in the same way.
+    config.ticketer = rustls::crypto::ring::Ticketer::new()?;
     Ok(TlsAcceptor::from(Arc::new(config)))
 }
 
 /// A client's side of a connection.
 pub(crate) async fn client(directory: &Path, stream: TcpStream) -> Outcome<TlsStream<TcpStream>> {
+    shake_hands(&connector(directory, false)?, stream).await
+}
+
+/// The same with settings that are there already.
+pub(crate) async fn shake_hands(
+    connector: &TlsConnector,
+    stream: TcpStream,
+) -> Outcome<TlsStream<TcpStream>> {
+    let name = ServerName::try_from(HOST)?;
+    Ok(connector.connect(name, stream).await?)
+}
+
+/// Settings of clients; with `resumes` they keep their tickets and use them.
+pub(crate) fn connector(directory: &Path, resumes: bool) -> Outcome<TlsConnector> {
     let mut roots = RootCertStore::empty();
     roots.add(CertificateDer::from_pem_file(directory.join(CERT))?)?;
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = ClientConfig::builder_with_provider(provider)
+    let mut config = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()?
         .with_root_certificates(roots)
         .with_no_client_auth();
-    let connector = TlsConnector::from(Arc::new(config));
-    Ok(connector
-        .connect(ServerName::try_from(HOST)?, stream)
-        .await?)
+    if !resumes {
+        config.resumption = Resumption::disabled();
+    }
+    Ok(TlsConnector::from(Arc::new(config)))
 }
