@@ -491,6 +491,45 @@ async fn a_node_that_takes_connections_and_says_nothing_is_down_with_its_next_at
     }
 }
 
+/// Calls that Asterisk waits for take all the lanes but one, for longer than an action may take and a Ping too: that is no silence.
+#[tokio::test]
+async fn calls_that_a_real_node_waits_for_are_no_silence() {
+    let lines = "keepalive = { interval = \"200ms\", deadline = \"500ms\", lag = \"400ms\" }\nlanes = { max = 3 }\n";
+    let more = "[limits]\naction_deadline = \"1s\"\n";
+    let setup = Setup::over_asterisk().nodes_more(lines).more(more);
+    let amiplex = setup.start().await;
+    amiplex.wait_for_log("what the node has is known", 2).await;
+    let call = [
+        "Action: Originate",
+        "Channel: Local/deaf@callee/n",
+        "Application: Wait",
+        "Data: 1",
+        "Timeout: 4000",
+        "Node: pbx1",
+    ];
+    let begun = tokio::time::Instant::now();
+    let waits = async || {
+        let mut client = amiplex.login("all", "admin", "adminpw").await;
+        let answer = client.action(&call).await.expect("answered");
+        assert_eq!(answer.response(), Some(&b"Error"[..]));
+        // In the words of Asterisk: it was not cut off.
+        assert_eq!(header(&answer, "Message"), "Originate failed");
+        assert!(begun.elapsed() >= std::time::Duration::from_secs(4));
+    };
+    let others = async {
+        let mut client = amiplex.login("all", "admin", "adminpw").await;
+        for _ in 0..100 {
+            succeeds(&mut client, &["Action: CoreStatus", "Node: pbx1"]).await;
+            tokio::time::sleep(std::time::Duration::from_millis(30)).await;
+        }
+    };
+    tokio::join!(waits(), waits(), others);
+    let log = amiplex.log().join("\n");
+    for word in ["answers nothing", "node is down", "lane lost"] {
+        assert!(!log.contains(word), "{word}: {log}");
+    }
+}
+
 /// Asterisk itself: it hears nothing of clients, and they hear it.
 #[tokio::test]
 async fn a_real_node_in_maintenance_is_left_alone_and_heard() {
