@@ -135,9 +135,14 @@ async fn all_events(bed: &mut Bed, plan: Plan) -> Outcome<u64> {
 }
 
 async fn over_tls(bed: &mut Bed, plan: Plan) -> Outcome<u64> {
-    let load = Load::new(25, 1_000, plan).on(Kind::AmiplexTls);
-    let own = scene(bed, load).await?;
-    Ok(own.faults + compared(bed, "over TLS", load, &own, Kind::TlsFloor, 130).await?)
+    let mut faults = 0;
+    for clients in [25, 100] {
+        let load = Load::new(clients, 1_000, plan).on(Kind::AmiplexTls);
+        let own = scene(bed, load).await?;
+        faults += own.faults;
+        faults += compared(bed, "over TLS", load, &own, Kind::TlsFloor, 130).await?;
+    }
+    Ok(faults)
 }
 
 /// As many as that, and for longer.

@@ -17,7 +17,7 @@ use crate::inbox::{Inbox, Posted, TOGETHER};
 use crate::supervisor::Supervisor;
 
 /// Clients that one task writes to, one after the other.
-const CLIENTS_PER_TASK: usize = 32;
+const CLIENTS_PER_TASK: usize = 64;
 
 /// It.
 #[derive(Debug)]

@@ -152,7 +152,12 @@ impl Outbound {
                 .take(SLICES_PER_WRITE)
                 .map(|slice| IoSlice::new(&slice.bytes))
                 .collect();
-            match Pin::new(&mut *socket).poll_write_vectored(cx, &slices) {
+            // One slice is cheaper by itself.
+            let polled = match &*slices {
+                [only] => Pin::new(&mut *socket).poll_write(cx, only),
+                many => Pin::new(&mut *socket).poll_write_vectored(cx, many),
+            };
+            match polled {
                 Poll::Ready(Ok(0)) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
                 Poll::Ready(Ok(count)) => {
                     drop(slices);
