@@ -3,14 +3,14 @@
 //! None knows AMI beyond its own login. Those that write to all clients from one task let one client stop all others.
 
 use std::io::{Write, stdin, stdout};
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
 use ami_sim::SimClient;
 use bytes::{Bytes, BytesMut};
 use memchr::memmem;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, copy_bidirectional};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
@@ -23,6 +23,8 @@ pub(crate) mod mux;
 pub(crate) const WELCOME: &[u8] = b"Event: Welcome\r\n\r\n";
 /// As much as amiplex makes room for.
 const READ_BYTES: usize = 64 * 1024;
+/// Connections that wait to be accepted.
+const BACKLOG: u32 = 1_024;
 /// Pieces that wait for a client of the floor with a task for each.
 const PIECES: usize = 1_024;
 
@@ -208,6 +210,8 @@ pub(crate) fn logins_over_tls(directory: PathBuf) -> Outcome<()> {
         let mut sessions: JoinSet<Outcome<()>> = JoinSet::new();
         loop {
             let (client, _) = listener.accept().await?;
+            // The greeting would wait for the tickets to be acknowledged otherwise.
+            client.set_nodelay(true)?;
             let handshake = acceptor.accept(client);
             sessions.spawn(async move {
                 let mut client = handshake.await?;
@@ -250,7 +254,12 @@ where
         .worker_threads(workers)
         .enable_all()
         .build()?;
-    let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0"))?;
+    // With room for as many as come at once, as amiplex has: who finds none tries again after a second.
+    let listener = runtime.block_on(async {
+        let socket = TcpSocket::new_v4()?;
+        socket.bind((Ipv4Addr::LOCALHOST, 0).into())?;
+        socket.listen(BACKLOG)
+    })?;
     writeln!(stdout(), "{}", listener.local_addr()?)?;
     let mut tasks = JoinSet::new();
     tasks.spawn_on(work(listener), runtime.handle());

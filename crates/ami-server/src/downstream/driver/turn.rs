@@ -36,6 +36,15 @@ impl Driver {
         cx: &mut Context<'_>,
         signals: &mut Signals<'_, '_>,
     ) -> Poll<CloseReason> {
+        self.carry_out(wire);
+        // Once for all turns, which are not many before others run: each look takes a lock that all sessions share, and whoever
+        // cancels wakes the task.
+        if self.closing.is_none() && signals.stopping.as_mut().poll(cx).is_ready() {
+            return Poll::Ready(CloseReason::Drain);
+        }
+        if matches!(self.drain, Drain::No) && signals.draining.as_mut().poll(cx).is_ready() {
+            self.await_turn_to_end();
+        }
         loop {
             self.carry_out(wire);
             if let Some(reason) = self.closing {
@@ -43,10 +52,7 @@ impl Driver {
             }
             // Other tasks run too, however much there is to do here.
             ready!(coop::poll_proceed(cx)).made_progress();
-            if signals.stopping.as_mut().poll(cx).is_ready() {
-                return Poll::Ready(CloseReason::Drain);
-            }
-            if !self.turn(wire, cx, signals) {
+            if !self.turn(wire, cx, signals.timer.as_mut()) {
                 self.count_waiting(wire);
                 return Poll::Pending;
             }
@@ -93,21 +99,11 @@ impl Driver {
     }
 
     /// True when another turn is due at once.
-    fn turn(
-        &mut self,
-        wire: &mut Wire,
-        cx: &mut Context<'_>,
-        signals: &mut Signals<'_, '_>,
-    ) -> bool {
-        let mut again = false;
+    fn turn(&mut self, wire: &mut Wire, cx: &mut Context<'_>, timer: Pin<&mut Sleep>) -> bool {
         if wire.held_until.is_some_and(|until| until <= Instant::now()) {
             wire.held_until = None;
         }
-        if matches!(self.drain, Drain::No) && signals.draining.as_mut().poll(cx).is_ready() {
-            self.await_turn_to_end();
-            again = true;
-        }
-        again |= self.poll_hearing(cx);
+        let mut again = self.poll_hearing(cx);
         again |= self.poll_mail(wire, cx);
         self.carry_out(wire);
         if self.closing.is_some() {
@@ -117,7 +113,7 @@ impl Driver {
         again |= self.poll_place(cx);
         again |= self.poll_write(wire, cx);
         again |= self.poll_read(wire, cx);
-        again | self.poll_timer(wire, cx, signals.timer.as_mut())
+        again | self.poll_timer(wire, cx, timer)
     }
 
     fn poll_mail(&mut self, wire: &mut Wire, cx: &Context<'_>) -> bool {
