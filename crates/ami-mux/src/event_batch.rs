@@ -93,7 +93,8 @@ impl EventBatch {
         *mail = gathered;
     }
 
-    fn new(node: NodeId, events: Vec<Arc<NodeEvent>>) -> Option<Self> {
+    /// Gives the events back when they are of too many kinds to be one piece.
+    fn new(node: NodeId, events: Vec<Arc<NodeEvent>>) -> Result<Self, Vec<Arc<NodeEvent>>> {
         let mut kinds: SmallVec<[Kind; 4]> = SmallVec::new();
         let mut bytes = 0;
         for event in &events {
@@ -109,7 +110,10 @@ impl EventBatch {
             }
         }
         // The kinds that a session sees are a set of bits.
-        (kinds.len() <= 32).then(|| Self {
+        if kinds.len() > 32 {
+            return Err(events);
+        }
+        Ok(Self {
             node,
             events,
             bytes,
@@ -206,15 +210,12 @@ fn end_run(gathered: &mut Vec<Mail>, run: &mut Vec<Arc<NodeEvent>>) {
     let Some(node) = run.first().map(|event| event.node()) else {
         return;
     };
-    let events = std::mem::take(run);
-    // Kept for the one case in which they cannot be one piece: handles only.
-    let singly = events.clone();
-    match EventBatch::new(node, events) {
-        Some(batch) => gathered.push(Mail::Events {
+    match EventBatch::new(node, std::mem::take(run)) {
+        Ok(batch) => gathered.push(Mail::Events {
             bytes: batch.bytes,
             batch: Arc::new(batch),
         }),
-        None => gathered.extend(singly.into_iter().map(Mail::Event)),
+        Err(singly) => gathered.extend(singly.into_iter().map(Mail::Event)),
     }
 }
 
