@@ -181,6 +181,12 @@ impl Inbox {
         }
     }
 
+    /// The same from the session's own task, which looks at its mail before it waits and need not be woken.
+    pub(crate) fn post_own(&self, mail: &[Mail]) {
+        let interest = self.wanted();
+        self.post_wanted(&mut self.queue.lock(), mail, interest);
+    }
+
     fn post_wanted(&self, queue: &mut Queue, mail: &[Mail], interest: ClassSet) {
         for mail in mail.iter().filter(|mail| is_wanted(mail, interest)) {
             if queue.closed.is_some() {

@@ -66,13 +66,13 @@ impl Presence {
             if let Some(handle) = self.world.cluster.node(*node) {
                 handle.hub.subscribe(self.session, Arc::clone(&self.inbox));
                 // It may have booted between the machine's look at it and the subscription.
-                self.inbox.post(&[Mail::NodeBooted(*node)]);
+                self.inbox.post_own(&[Mail::NodeBooted(*node)]);
                 // And it may have told what it has.
                 let directory = self.world.cluster.directory();
                 let status = directory.entry(*node).map(|entry| &entry.status);
                 if status.is_some_and(|status| status.is_up() && status.settled) {
                     let (node, has) = (*node, None);
-                    self.inbox.post(&[Mail::Resynced { node, has }]);
+                    self.inbox.post_own(&[Mail::Resynced { node, has }]);
                 }
             }
         }
