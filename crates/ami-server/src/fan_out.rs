@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ami_mux::Mail;
-use ami_telemetry::Meters;
+use ami_telemetry::{CloseReason, Meters};
 use parking_lot::Mutex;
 use tokio::time::{Instant, sleep_until};
 
@@ -16,8 +16,8 @@ use crate::hub::EventHub;
 use crate::inbox::{Inbox, Posted, TOGETHER};
 use crate::supervisor::Supervisor;
 
-/// Clients that one task writes to, one after the other.
-const CLIENTS_PER_TASK: usize = 64;
+/// Clients that one task writes to, one after the other. Tests have few.
+const CLIENTS_PER_TASK: usize = if cfg!(test) { 2 } else { 64 };
 
 /// It.
 #[derive(Debug)]
@@ -29,7 +29,8 @@ pub(crate) struct FanOut {
     waiting: Vec<(Duration, Waiting)>,
 }
 
-/// Sessions whose events wait, each with the end of its wait; in the order of these. A task waits for the first as long as there is any.
+/// Sessions whose events wait, each with the end of its wait; in the order in which they began to, so that one may stay for another that began
+/// before it, yet nothing waits for longer than it may. A task waits for the first as long as there is any.
 type Waiting = Arc<Mutex<Vec<(Instant, Arc<Inbox>)>>>;
 
 /// Who writes.
@@ -97,7 +98,12 @@ impl Writers {
     fn write_all(&self, leaving: &[Arc<Inbox>], now: Instant) {
         let mut all = Written::default();
         for inbox in leaving {
-            let written = inbox.leave(now);
+            // The others would never be written to: each of them waits for this one task.
+            let written = self.supervisor.attempt("fan-out", || inbox.leave(now));
+            let Ok(written) = written else {
+                inbox.close(CloseReason::InternalError);
+                continue;
+            };
             all.bytes += written.bytes;
             all.events += written.events;
         }
@@ -112,7 +118,11 @@ impl Writers {
     async fn write_in_time(self, waiting: Waiting, first: Instant) {
         let mut next = Some(first);
         while let Some(at) = next {
-            sleep_until(at).await;
+            tokio::select! {
+                () = sleep_until(at) => {}
+                // Nobody waits for it: every session ends.
+                () = self.supervisor.stopping().cancelled() => return,
+            }
             let now = Instant::now();
             let mut due: Vec<_>;
             {

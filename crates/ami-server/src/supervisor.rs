@@ -105,6 +105,20 @@ impl Supervisor {
         outcome
     }
 
+    /// Runs a step on behalf of somebody else, whose bug must not be that of the task: a panic ends `step` alone, counted and logged.
+    pub(crate) fn attempt<T>(
+        &self,
+        name: &'static str,
+        step: impl FnOnce() -> T,
+    ) -> Result<T, Panicked> {
+        let outcome = caught(step).map_err(|_| Panicked);
+        if outcome.is_err() {
+            self.meters.task_panicked();
+            tracing::error!(task = name, "a step ended by a bug, the task goes on");
+        }
+        outcome
+    }
+
     /// Told when nothing new is to be taken.
     pub(crate) fn draining(&self) -> &CancellationToken {
         &self.draining

@@ -413,7 +413,10 @@ impl Driver {
         self.presence.leave().await;
         let orderly = !matches!(
             reason,
-            CloseReason::IoError | CloseReason::SlowConsumer | CloseReason::EventAge
+            CloseReason::IoError
+                | CloseReason::SlowConsumer
+                | CloseReason::EventAge
+                | CloseReason::InternalError
         );
         if orderly && timeout(FLUSH_DEADLINE, wire.end()).await.is_err() {
             tracing::debug!(session = %self.start.id, "the last bytes could not be written in time");

@@ -74,6 +74,10 @@ impl Inbox {
     pub(crate) fn leave(&self, now: Instant) -> Written {
         let mut queue = self.queue.lock();
         let (written, woken) = queue.leave(now);
+        // What did not leave counts at once, and not when the session finds time to say so.
+        if let Some(wire) = queue.lent.as_deref().filter(|_| !queue.at_rest) {
+            self.set_drained(wire.outbound.event_bytes(), wire.outbound.reply_bytes());
+        }
         drop(queue);
         wake(woken);
         written

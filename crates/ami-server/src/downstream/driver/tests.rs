@@ -26,7 +26,7 @@ use crate::security::{Origin, SecurityDesk};
 use crate::throttle::AuthThrottle;
 
 const MANAGER_CONF: &str = "[general]\n[one]\nsecret = s\nread = all\nwrite = all\nallowmultiplelogin = no\n\
-    [hashed]\nread = all\n\
+    [many]\nsecret = s\nread = all\nwrite = all\n[hashed]\nread = all\n\
     secret_hash = $argon2id$v=19$m=8,t=1,p=1$BwcHBwcHBwcHBwcHBwcHBw$TvJZjSjEyaTxaRflA27IE3+/2/M2EI/A3lqcozmYpVQ\n";
 const LOGIN: &str = "Action: Login\r\nUsername: one\r\nSecret: s\r\n\r\n";
 /// Far more than any of these tests takes.
@@ -44,23 +44,25 @@ struct Bench {
     supervisor: Supervisor,
 }
 
-fn world(commands: mpsc::Sender<NodeCommand>, meters: Arc<Meters>) -> World {
+/// What the sessions share, with a node for each of these queues.
+fn world(commands: Vec<mpsc::Sender<NodeCommand>>, meters: Arc<Meters>) -> World {
     let files = MemoryFiles::default().with("/manager.conf", MANAGER_CONF);
     let loaded = ami_access::load_from(&files, Path::new("/manager.conf"), None);
     let status = NodeStatus {
         state: NodeState::Up,
         ..NodeStatus::initial()
     };
-    let entry = DirectoryEntry {
-        status,
-        ..DirectoryEntry::new("pbx1")
+    let entry = |number| DirectoryEntry {
+        status: status.clone(),
+        ..DirectoryEntry::new(&format!("pbx{number}"))
     };
+    let entries = (1..=commands.len()).map(entry).collect();
+    let nodes = commands
+        .into_iter()
+        .map(|commands| NodeHandle::new(commands, Arc::from([])));
     World {
         accounts: ArcSwap::from_pointee(loaded.expect("valid").accounts),
-        cluster: Cluster::new(
-            vec![NodeHandle::new(commands, Arc::from([]))],
-            Directory::new(vec![entry]),
-        ),
+        cluster: Cluster::new(nodes.collect(), Directory::new(entries)),
         registry: Arc::new(SessionRegistry::new(SessionLimits {
             sessions: 10,
             unauthenticated: 10,
@@ -87,14 +89,36 @@ async fn bench_of(peer: IpAddr, since: Instant) -> Bench {
 }
 
 /// The same whose events may wait for so long.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "a test joins its one task itself"
-)]
 async fn bench_with(peer: IpAddr, since: Instant, flush: Duration) -> Bench {
     let meters = Arc::new(Meters::new("test"));
     let (commands, receiver) = mpsc::channel(8);
-    let world = Arc::new(world(commands, Arc::clone(&meters)));
+    let world = Arc::new(world(vec![commands], Arc::clone(&meters)));
+    let supervisor = Supervisor::new(meters);
+    let start = SessionStart {
+        id: SessionId(1),
+        peer,
+        tls: false,
+    };
+    let (client, task) = connect(start, since, flush, &world, &supervisor).await;
+    Bench {
+        fan_out: FanOut::new(supervisor.clone(), Arc::clone(&world.meters)),
+        world,
+        commands: Some(receiver),
+        client,
+        task,
+        supervisor,
+    }
+}
+
+/// A client whose connection has little room, and the task of its session.
+#[expect(clippy::disallowed_methods, reason = "a test joins its tasks itself")]
+async fn connect(
+    start: SessionStart,
+    since: Instant,
+    flush: Duration,
+    world: &Arc<World>,
+    supervisor: &Supervisor,
+) -> (TcpStream, JoinHandle<()>) {
     let socket = TcpSocket::new_v4().expect("a socket");
     socket
         .bind("127.0.0.1:0".parse().expect("an address"))
@@ -127,20 +151,16 @@ async fn bench_with(peer: IpAddr, since: Instant, flush: Duration) -> Bench {
         command_output: ami_proto::CommandOutput::Native,
     };
     let connection = Connection {
-        start: SessionStart {
-            id: SessionId(1),
-            peer,
-            tls: false,
-        },
+        start,
         accepted: since,
         origin: Box::new(Origin::new(
-            SessionId(1),
+            start.id,
             stream.peer_addr().expect("connected"),
             false,
         )),
         settings: Arc::new(settings),
         transport: Transport::plain(stream),
-        place: world.registry.admit(peer).expect("a place"),
+        place: world.registry.admit(start.peer).expect("a place"),
         outbound: OutboundLimits {
             event_bytes: 512 * 1024,
             reply_bytes: 512 * 1024,
@@ -149,16 +169,8 @@ async fn bench_with(peer: IpAddr, since: Instant, flush: Duration) -> Bench {
         },
         listener: "test".into(),
     };
-    let supervisor = Supervisor::new(meters);
-    let task = tokio::spawn(run(connection, Arc::clone(&world), supervisor.clone()));
-    Bench {
-        fan_out: FanOut::new(supervisor.clone(), Arc::clone(&world.meters)),
-        world,
-        commands: Some(receiver),
-        client: client.expect("connected"),
-        task,
-        supervisor,
-    }
+    let task = tokio::spawn(run(connection, Arc::clone(world), supervisor.clone()));
+    (client.expect("connected"), task)
 }
 
 impl Bench {
@@ -197,9 +209,13 @@ fn event() -> Mail {
 }
 
 fn event_named(name: &str) -> Mail {
+    event_of(NodeId(0), name)
+}
+
+fn event_of(node: NodeId, name: &str) -> Mail {
     let bytes = Bytes::from(format!("Event: {name}\r\nPrivilege: call,all\r\n\r\n"));
     let frame = Frame::parse(bytes.clone()).expect("a message");
-    let event = NodeEvent::new(NodeId(0), "pbx1".into(), &frame, bytes);
+    let event = NodeEvent::new(node, "pbx1".into(), &frame, bytes);
     Mail::Event(Arc::new(event))
 }
 

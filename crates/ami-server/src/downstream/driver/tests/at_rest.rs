@@ -162,6 +162,21 @@ async fn a_client_that_does_not_read_is_closed_all_the_same() {
 }
 
 #[tokio::test]
+async fn what_did_not_leave_counts_before_its_task_runs() {
+    let mut bench = resting().await;
+    let mut mail: Vec<Mail> = (0..1000).map(|_| event()).collect();
+    let posted: usize = mail.iter().filter_map(Mail::event_bytes).sum();
+    EventBatch::gather(&mut mail);
+    bench.publish(&mail);
+    let mut waiting = 0;
+    bench
+        .hub()
+        .for_each(|inbox| waiting += inbox.waiting_bytes());
+    let taken = posted - waiting;
+    assert!(taken < posted / 2, "{waiting} of {posted} wait");
+}
+
+#[tokio::test]
 async fn its_end_wakes_it_and_nothing_is_written_afterwards() {
     let mut bench = resting().await;
     bench.world.registry.kick(SessionId(1));

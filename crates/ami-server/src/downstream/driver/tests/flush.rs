@@ -1,5 +1,7 @@
 //! Events that may wait for others to share a write with. The clock stands still, but where a test moves it.
 
+use std::panic::resume_unwind;
+
 use tokio::time::{advance, pause};
 
 use super::*;
@@ -154,4 +156,78 @@ async fn so_many_events_that_a_write_is_worth_it_do_not_wait() {
         }
         assert!(held.hears().await.starts_with("xxx"));
     }
+}
+
+/// Bytes that panic when nobody has them any more.
+struct Bad(Vec<u8>);
+
+impl AsRef<[u8]> for Bad {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl Drop for Bad {
+    fn drop(&mut self) {
+        // Without the hook, which would print a backtrace.
+        resume_unwind(Box::new("as the test asked"));
+    }
+}
+
+fn bad_event() -> Mail {
+    let text = b"Event: Bad\r\nPrivilege: call,all\r\n\r\n";
+    let frame = Frame::parse(Bytes::from_static(text)).expect("a message");
+    let bytes = Bytes::from_owner(Bad(text.to_vec()));
+    Mail::Event(Arc::new(NodeEvent::new(
+        NodeId(0),
+        "pbx1".into(),
+        &frame,
+        bytes,
+    )))
+}
+
+/// The task that writes to many goes on with the others, and nobody waits for a task that has gone.
+#[tokio::test]
+async fn a_bug_met_for_one_session_ends_that_session_alone() {
+    pause();
+    let mut held = Held::new(By::Others).await;
+    let mut first = None;
+    held.bench
+        .hub()
+        .for_each(|inbox| first = Some(Arc::clone(inbox)));
+    let start = SessionStart {
+        id: SessionId(2),
+        peer: IpAddr::V4(Ipv4Addr::LOCALHOST),
+        tls: false,
+    };
+    let (world, supervisor) = (Arc::clone(&held.bench.world), held.bench.supervisor.clone());
+    let (client, task) = connect(start, Instant::now(), FLUSH, &world, &supervisor).await;
+    let first_client = std::mem::replace(&mut held.bench.client, client);
+    let first_task = std::mem::replace(&mut held.bench.task, task);
+    held.bench
+        .says("Action: Login\r\nUsername: many\r\nSecret: s\r\n\r\n")
+        .await;
+    assert!(held.hears().await.contains("Authentication accepted"));
+    advance(2 * FLUSH).await;
+    held.hears().await;
+    // Of the same moment for both, so that they wait together.
+    held.event("Second");
+    assert_eq!(held.hears().await, "Second.");
+    // To it alone: with two handles nobody could say where the last one goes.
+    let alone = EventHub::default();
+    alone.subscribe(SessionId(1), first.expect("subscribed"));
+    held.bench.fan_out.publish(&alone, &[bad_event()]);
+    held.event("Third");
+    assert_eq!(held.hears().await, "");
+    advance(FLUSH + Duration::from_millis(1)).await;
+    assert_eq!(held.hears().await, "Third.");
+    timeout(PATIENCE, first_task)
+        .await
+        .expect("ends in time")
+        .expect("ends");
+    held.event("Fourth");
+    assert_eq!(held.hears().await, "");
+    advance(FLUSH + Duration::from_millis(1)).await;
+    assert_eq!(held.hears().await, "Fourth.", "others still write");
+    drop(first_client);
 }
