@@ -4,6 +4,7 @@ use ami_proto::Frame;
 use ami_sim::SimClient;
 
 use crate::support::relay::{Heard, relay};
+use crate::support::watch::mark;
 use crate::support::{Amiplex, PATIENCE, Setup, asterisk, at_address, header};
 
 /// One node.
@@ -127,17 +128,17 @@ impl Behind {
         self.heard.told(&format!("Value: {}", self.value(value)))
     }
 
-    /// A variable is set at the node, which is an event of the class dialplan. An event behind it that always comes tells that the
-    /// node has looked at it: it tests the mask of the moment in which it gets to that.
+    /// A variable is set at the node, which is an event of the class dialplan. An event that always comes, and that the node raises in the
+    /// same way, tells that it has looked at the first: it tests the mask of the moment in which it gets to that.
     async fn sets(&mut self, value: &str) {
         let variable = format!("Variable: {}", self.word);
         let line = format!("Value: {}", self.value(value));
         let lines = ["Action: Setvar", &variable, &line];
         let answer = self.direct.action(&lines).await.expect("answered");
         assert_eq!(answer.response(), Some(&b"Success"[..]), "{answer:?}");
-        let behind = format!("UserEvent: {}", self.value(value));
-        let answer = self.direct.action(&["Action: UserEvent", &behind]).await;
-        assert_eq!(answer.expect("answered").response(), Some(&b"Success"[..]));
+        let word = self.value(value);
+        mark(&mut self.direct, &word).await;
+        let behind = format!("MemberName: {word}");
         let passed = async {
             while self.heard.told(&behind) == 0 {
                 tokio::task::yield_now().await;

@@ -201,14 +201,13 @@ async fn many_calls(actor: &mut SimClient) {
             .await
             .expect("parked");
     }
-    let has_joined = |frame: &Frame| {
-        frame.event_name() == Some(b"ConfbridgeJoin") && header(frame, "Conference") == "411"
-    };
-    for _ in TENANTS {
-        actor
-            .next_where("somebody in the conference", has_joined)
-            .await
-            .expect("joined");
+    let mut conferences = HashSet::new();
+    for tenant in TENANTS {
+        let has_joined = |frame: &Frame| {
+            frame.event_name() == Some(b"ConfbridgeJoin") && names_one_of(tenant, frame)
+        };
+        let joined = actor.next_where("somebody in the conference", has_joined);
+        conferences.insert(header(&joined.await.expect("joined"), "BridgeUniqueid"));
     }
     for extension in ["call-1@", "over-zeta@", "pickup-1@", "300@"] {
         until_channels(actor, extension, 0).await;
@@ -221,13 +220,15 @@ async fn many_calls(actor: &mut SimClient) {
             .expect("answered");
         until_channels(actor, &format!("Local/{extension}@"), 0).await;
     }
-    let is_end = |frame: &Frame| {
-        frame.event_name() == Some(b"BridgeDestroy") && header(frame, "BridgeName") == "411"
-    };
-    actor
-        .next_where("the end of the conference", is_end)
-        .await
-        .expect("ended");
+    for conference in &conferences {
+        for end in ["ConfbridgeEnd", "BridgeDestroy"] {
+            let is_end = |frame: &Frame| {
+                header(frame, "Event") == end && header(frame, "BridgeUniqueid") == *conference
+            };
+            let ended = actor.next_where("the end of the conference", is_end);
+            ended.await.expect("ended");
+        }
+    }
 }
 
 #[tokio::test]

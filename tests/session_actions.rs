@@ -6,6 +6,7 @@ use std::time::Duration;
 use ami_proto::Frame;
 use ami_sim::{ClientError, SimClient};
 
+use crate::support::watch::token;
 use crate::support::{PATIENCE, Setup, asterisk};
 
 /// Runs the exchange at both ends and gives what each client saw.
@@ -40,7 +41,10 @@ async fn user_event(client: &mut SimClient, name: &str) {
         .expect("sent");
 }
 
+/// What the filters are answered, and the names of the events before the last that pass, without the word of the run.
 async fn filters(address: SocketAddr) -> (Vec<String>, Vec<String>) {
+    // An event of the run before may come late.
+    let word = token("run");
     let mut client = SimClient::connect(address).await.expect("greeted");
     client
         .login_with("admin", "adminpw", &["Events: off"])
@@ -51,12 +55,12 @@ async fn filters(address: SocketAddr) -> (Vec<String>, Vec<String>) {
         &[
             "Action: Filter",
             "Operation: Add",
-            "Filter: UserEvent: (Filtered|Hidden|Last)",
+            &format!("Filter: UserEvent: {word}(Filtered|Hidden|Last)"),
         ][..],
         &[
             "Action: Filter",
             "Operation: Add",
-            "Filter: !UserEvent: Hidden",
+            &format!("Filter: !UserEvent: {word}Hidden"),
         ],
         &["Action: Filter", "Operation: Remove", "Filter: x"],
         &["Action: Filter", "Operation: Add", "Filter: ([bad"],
@@ -70,11 +74,12 @@ async fn filters(address: SocketAddr) -> (Vec<String>, Vec<String>) {
         .await
         .expect("answered");
     for name in ["Unwanted", "Filtered", "Hidden", "FilteredLast"] {
-        user_event(&mut client, name).await;
+        user_event(&mut client, &format!("{word}{name}")).await;
     }
+    let last = format!("{word}FilteredLast");
     client
         .next_where("the last event", |frame| {
-            frame.header("UserEvent") == Some(b"FilteredLast")
+            frame.header("UserEvent") == Some(last.as_bytes())
         })
         .await
         .expect("seen");
@@ -83,7 +88,7 @@ async fn filters(address: SocketAddr) -> (Vec<String>, Vec<String>) {
     (
         replies,
         names
-            .map(|name| String::from_utf8_lossy(name).into_owned())
+            .map(|name| String::from_utf8_lossy(name).replace(&word, ""))
             .collect(),
     )
 }

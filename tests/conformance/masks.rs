@@ -110,6 +110,12 @@ pub const MASKS: &[Mask] = &[
         Part::Items,
         LENGTH,
     ),
+    mask(
+        "ExtensionStateListComplete",
+        "ListItems",
+        Part::Items,
+        LENGTH,
+    ),
     mask("QueueStatusComplete", "ListItems", Part::Items, LENGTH),
     mask("QueueSummaryComplete", "ListItems", Part::Items, LENGTH),
 ];
@@ -121,6 +127,8 @@ pub enum Shared {
     ByExchange,
     /// Those, and the suite's own, which have its name.
     BySuite,
+    /// All but those of other runs, in their order.
+    ButRuns,
 }
 
 /// The items of such lists.
@@ -133,6 +141,7 @@ const SHARED_LISTS: &[(&str, Shared)] = &[
     ("DeviceStateChange", Shared::ByExchange),
     ("PresenceStateChange", Shared::ByExchange),
     ("ChannelHungup", Shared::ByExchange),
+    ("ExtensionStatus", Shared::ButRuns),
     ("QueueParams", Shared::BySuite),
     ("QueueMember", Shared::BySuite),
     ("QueueEntry", Shared::BySuite),

@@ -10,15 +10,19 @@ use super::connection::{Connection, Received};
 use super::masks::{Shared, masked, shared_list};
 use super::message::{Message, contains, replaced};
 use super::script::{Exchange, Sending, Step, secret_of};
-use crate::support::watch::{direct, mark, stream, token};
+use crate::support::watch::{direct, direct_greeted, mark, stream, token};
 
-/// A way to a node, and two clients of it: one makes marks in its events, one sees them.
+/// A way to a node, and clients that help to tell when everything has come.
 pub struct Place {
     pub node: String,
     pub address: SocketAddr,
     pub through: bool,
+    /// Makes marks in the node's events.
     pub actor: SimClient,
+    /// Sees them in this place.
     pub watcher: SimClient,
+    /// Sees the UserEvents at the node itself.
+    pub listener: SimClient,
 }
 
 impl Place {
@@ -28,12 +32,18 @@ impl Place {
             .login_with("admin", "adminpw", &["Events: agent"])
             .await
             .expect("logged in");
+        let mut listener = direct_greeted(node).await;
+        listener
+            .login_with("admin", "adminpw", &["Events: user"])
+            .await
+            .expect("logged in");
         Self {
             node: node.to_owned(),
             address,
             through,
             actor: direct(node, "writeonly", "writepw").await,
             watcher,
+            listener,
         }
     }
 
@@ -70,6 +80,8 @@ struct Play<'a> {
     closed: bool,
     /// The events waited for so far: of the same name, so many must have come.
     awaited: Vec<String>,
+    /// UserEvents of the exchange that the node has raised.
+    raised: usize,
 }
 
 /// A word of the run, always as long, so that it changes no length.
@@ -77,6 +89,16 @@ fn word() -> String {
     let counted = token("");
     let (process, number) = counted.split_once('x').unwrap_or_default();
     format!("cf{process:0>7}q{number:0>6}")
+}
+
+/// Whether it has the word of any run.
+fn has_word(message: &Message) -> bool {
+    let is_word = |part: &[u8]| {
+        let expected = b"cf0000000q000000";
+        let mut pairs = part.iter().zip(expected);
+        pairs.all(|(one, like)| one == like || (like.is_ascii_digit() && one.is_ascii_digit()))
+    };
+    message.0.windows(16).any(is_word)
 }
 
 /// Plays the exchange; what came, each message as text, without what belongs to others and what is masked. An error is one of the
@@ -100,6 +122,7 @@ pub async fn play(exchange: &Exchange, place: &mut Place) -> Result<Vec<String>,
         challenge: Vec::new(),
         closed: false,
         awaited: Vec::new(),
+        raised: 0,
     };
     let mut played = Ok(());
     for step in &exchange.steps {
@@ -179,9 +202,27 @@ impl Play<'_> {
 
     /// Waits until every event that was raised so far has come. A Ping that is there when they are may be answered first.
     async fn settle(&mut self) {
+        self.user_events_are_raised().await;
         self.place.settle().await;
         for _ in 0..3 {
             self.mark().await;
+        }
+    }
+
+    /// A node acknowledges a UserEvent before it raises it: what another session does may come between.
+    async fn user_events_are_raised(&mut self) {
+        let accepted = self.seen.iter().filter(|message| {
+            message.response().is_some() && message.contains(b"Message: Event Sent\r\n")
+        });
+        let accepted = accepted.count();
+        let word = self.known[0].0.clone();
+        let is_own = |frame: &Frame| {
+            frame.event_name() == Some(b"UserEvent") && contains(frame.bytes(), &word)
+        };
+        while self.raised < accepted {
+            let raised = self.place.listener.next_where("the UserEvent", is_own);
+            raised.await.expect("the node raises it");
+            self.raised += 1;
         }
     }
 
@@ -244,6 +285,8 @@ impl Play<'_> {
         }
         self.brought = frames;
         if self.exchange.events && !self.closed {
+            // Once it is answered, all is done that was asked before.
+            self.ask_beside(PING).await?;
             self.settle().await;
         }
         Ok(())
@@ -389,7 +432,10 @@ impl Play<'_> {
         match shared_list(message) {
             Some(Shared::ByExchange) => return self.is_own(message),
             Some(Shared::BySuite) => return self.is_own(message) || message.contains(SUITE),
-            None => {}
+            Some(Shared::ButRuns) if !message.is_broadcast() => {
+                return self.is_own(message) || !has_word(message);
+            }
+            Some(Shared::ButRuns) | None => {}
         }
         let at_login = message.event() == Some(b"FullyBooted");
         !message.is_broadcast() || at_login || self.is_own(message)

@@ -26,7 +26,7 @@ use crate::security::{Origin, SecurityDesk};
 use crate::throttle::AuthThrottle;
 
 const MANAGER_CONF: &str = "[general]\n[one]\nsecret = s\nread = all\nwrite = all\nallowmultiplelogin = no\n\
-    [many]\nsecret = s\nread = all\nwrite = all\n[hashed]\nread = all\n\
+    [many]\nsecret = s\nread = call\nwrite = all\nevent_bytes = 67108864\n[hashed]\nread = all\n\
     secret_hash = $argon2id$v=19$m=8,t=1,p=1$BwcHBwcHBwcHBwcHBwcHBw$TvJZjSjEyaTxaRflA27IE3+/2/M2EI/A3lqcozmYpVQ\n";
 const LOGIN: &str = "Action: Login\r\nUsername: one\r\nSecret: s\r\n\r\n";
 /// Far more than any of these tests takes.
@@ -99,7 +99,12 @@ async fn bench_with(peer: IpAddr, since: Instant, flush: Duration) -> Bench {
         peer,
         tls: false,
     };
-    let (client, task) = connect(start, since, flush, &world, &supervisor).await;
+    let link = Link {
+        since,
+        flush,
+        buffers: Buffers::TINY,
+    };
+    let (client, task) = connect(start, link, &world, &supervisor).await;
     Bench {
         fan_out: FanOut::new(supervisor.clone(), Arc::clone(&world.meters)),
         world,
@@ -110,12 +115,38 @@ async fn bench_with(peer: IpAddr, since: Instant, flush: Duration) -> Bench {
     }
 }
 
-/// A client whose connection has little room, and the task of its session.
+/// How a client is connected.
+#[derive(Clone, Copy, Debug)]
+struct Link {
+    /// When it was accepted.
+    since: Instant,
+    /// For how long its events may wait.
+    flush: Duration,
+    /// Sizes of the connection's buffers, in bytes.
+    buffers: Buffers,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Buffers {
+    /// Of what amiplex has written and the client's side has not taken.
+    send: u32,
+    /// Of what the client has not read.
+    receive: u32,
+}
+
+impl Buffers {
+    /// Full at once. More than a few of them would pass at the pace of the kernel's timers.
+    const TINY: Self = Self {
+        send: 4096,
+        receive: 4096,
+    };
+}
+
+/// A client, and the task of its session.
 #[expect(clippy::disallowed_methods, reason = "a test joins its tasks itself")]
 async fn connect(
     start: SessionStart,
-    since: Instant,
-    flush: Duration,
+    link: Link,
     world: &Arc<World>,
     supervisor: &Supervisor,
 ) -> (TcpStream, JoinHandle<()>) {
@@ -125,7 +156,9 @@ async fn connect(
         .expect("bound");
     let listener = socket.listen(1).expect("listening");
     let client = TcpSocket::new_v4().expect("a socket");
-    client.set_recv_buffer_size(4096).expect("small");
+    client
+        .set_recv_buffer_size(link.buffers.receive)
+        .expect("set");
     let (client, accepted) = tokio::join!(
         client.connect(listener.local_addr().expect("bound")),
         listener.accept()
@@ -133,8 +166,8 @@ async fn connect(
     let (stream, _) = accepted.expect("accepted");
     stream.set_nodelay(true).expect("no delay");
     SockRef::from(&stream)
-        .set_send_buffer_size(4096)
-        .expect("small");
+        .set_send_buffer_size(usize::try_from(link.buffers.send).expect("a size"))
+        .expect("set");
     let settings = SessionSettings {
         rates: ami_mux::Rates::default(),
         inflight_max: 16,
@@ -152,7 +185,7 @@ async fn connect(
     };
     let connection = Connection {
         start,
-        accepted: since,
+        accepted: link.since,
         origin: Box::new(Origin::new(
             start.id,
             stream.peer_addr().expect("connected"),
@@ -165,7 +198,7 @@ async fn connect(
             event_bytes: 512 * 1024,
             reply_bytes: 512 * 1024,
             event_age: Duration::from_hours(1),
-            flush,
+            flush: link.flush,
         },
         listener: "test".into(),
     };
@@ -384,3 +417,4 @@ async fn a_task_that_ends_by_a_bug_leaves_nothing_behind() {
 mod at_rest;
 mod drain;
 mod flush;
+mod storm;

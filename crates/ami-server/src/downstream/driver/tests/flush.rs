@@ -201,7 +201,12 @@ async fn a_bug_met_for_one_session_ends_that_session_alone() {
         tls: false,
     };
     let (world, supervisor) = (Arc::clone(&held.bench.world), held.bench.supervisor.clone());
-    let (client, task) = connect(start, Instant::now(), FLUSH, &world, &supervisor).await;
+    let link = Link {
+        since: Instant::now(),
+        flush: FLUSH,
+        buffers: Buffers::TINY,
+    };
+    let (client, task) = connect(start, link, &world, &supervisor).await;
     let first_client = std::mem::replace(&mut held.bench.client, client);
     let first_task = std::mem::replace(&mut held.bench.task, task);
     held.bench
