@@ -8,6 +8,7 @@ mod connection;
 mod differences;
 mod masks;
 mod message;
+mod place;
 mod play;
 mod script;
 mod table;
@@ -19,7 +20,8 @@ use parking_lot::Mutex;
 
 use crate::support::{Setup, asterisk};
 use differences::DIFFERENCES;
-use play::{Place, play};
+use place::Place;
+use play::play;
 use script::Exchange;
 
 /// Exchanges to be played one after the other.

@@ -1,7 +1,5 @@
 //! One exchange at one place, step by step, and what came of it.
 
-use std::net::SocketAddr;
-
 use ami_proto::Frame;
 use ami_proto::challenge::md5_key;
 use ami_sim::SimClient;
@@ -9,51 +7,9 @@ use ami_sim::SimClient;
 use super::connection::{Connection, Received};
 use super::masks::{Shared, masked, shared_list};
 use super::message::{Message, contains, replaced};
+use super::place::Place;
 use super::script::{Exchange, Sending, Step, secret_of};
-use crate::support::watch::{direct, direct_greeted, mark, stream, token};
-
-/// A way to a node, and clients that help to tell when everything has come.
-pub struct Place {
-    pub node: String,
-    pub address: SocketAddr,
-    pub through: bool,
-    /// Makes marks in the node's events.
-    pub actor: SimClient,
-    /// Sees them in this place.
-    pub watcher: SimClient,
-    /// Sees the UserEvents at the node itself.
-    pub listener: SimClient,
-}
-
-impl Place {
-    pub async fn new(node: &str, address: SocketAddr, through: bool) -> Self {
-        let mut watcher = SimClient::connect(address).await.expect("greeted");
-        watcher
-            .login_with("admin", "adminpw", &["Events: agent"])
-            .await
-            .expect("logged in");
-        let mut listener = direct_greeted(node).await;
-        listener
-            .login_with("admin", "adminpw", &["Events: user"])
-            .await
-            .expect("logged in");
-        Self {
-            node: node.to_owned(),
-            address,
-            through,
-            actor: direct(node, "writeonly", "writepw").await,
-            watcher,
-            listener,
-        }
-    }
-
-    /// Waits until every event that was raised so far has come here.
-    async fn settle(&mut self) {
-        let word = token("mark");
-        mark(&mut self.actor, &word).await;
-        stream(&mut self.watcher, &[&word]).await;
-    }
-}
+use crate::support::watch::{direct, token};
 
 /// In the name of everything that the suite has at the nodes.
 const SUITE: &[u8] = b"conformance";
@@ -80,7 +36,9 @@ struct Play<'a> {
     closed: bool,
     /// The events waited for so far: of the same name, so many must have come.
     awaited: Vec<String>,
-    /// UserEvents of the exchange that the node has raised.
+    /// UserEvents with the word of the run that the client has asked for.
+    asked: usize,
+    /// Those that the node has raised.
     raised: usize,
 }
 
@@ -89,6 +47,15 @@ fn word() -> String {
     let counted = token("");
     let (process, number) = counted.split_once('x').unwrap_or_default();
     format!("cf{process:0>7}q{number:0>6}")
+}
+
+/// How many of these actions may raise a UserEvent with that word.
+fn user_events(actions: &[u8], word: &[u8]) -> usize {
+    let lower = actions.to_ascii_lowercase();
+    let text = String::from_utf8_lossy(&lower).into_owned();
+    let word = String::from_utf8_lossy(word).into_owned();
+    let named = |action: &&str| action.contains("action: userevent") && action.contains(&word);
+    text.split("\r\n\r\n").filter(named).count()
 }
 
 /// Whether it has the word of any run.
@@ -122,6 +89,7 @@ pub async fn play(exchange: &Exchange, place: &mut Place) -> Result<Vec<String>,
         challenge: Vec::new(),
         closed: false,
         awaited: Vec::new(),
+        asked: 0,
         raised: 0,
     };
     let mut played = Ok(());
@@ -154,6 +122,7 @@ impl Play<'_> {
     async fn send(&mut self, sending: &Sending) {
         self.step = self.seen.len();
         let bytes = self.filled_in(&sending.bytes);
+        self.asked += user_events(&bytes, &self.known[0].0);
         if sending.in_bytes {
             for byte in bytes.chunks(1) {
                 self.client.send(byte).await;
@@ -219,9 +188,11 @@ impl Play<'_> {
         let is_own = |frame: &Frame| {
             frame.event_name() == Some(b"UserEvent") && contains(frame.bytes(), &word)
         };
-        while self.raised < accepted {
+        while self.raised < accepted.min(self.asked) {
             let raised = self.place.listener.next_where("the UserEvent", is_own);
-            raised.await.expect("the node raises it");
+            raised
+                .await
+                .unwrap_or_else(|error| panic!("{}: {error}", self.exchange.name));
             self.raised += 1;
         }
     }
