@@ -89,10 +89,13 @@ impl Rows {
     }
 }
 
+/// What is compared is measured in so many turns, one after the other: a machine whose pace changes changes it for all.
+const TURNS: u32 = 5;
+
 impl Plan {
     const FULL: Self = Self {
-        warm_up: Duration::from_millis(500),
-        window: Duration::from_millis(3_500),
+        warm_up: Duration::from_millis(400),
+        window: Duration::from_secs(5),
         idle: 2_000,
         only: None,
     };
@@ -111,6 +114,14 @@ impl Plan {
 
     fn wants(self, rows: Rows) -> bool {
         self.only.is_none_or(|only| only == rows)
+    }
+
+    /// One turn of it.
+    fn turn(self) -> Self {
+        Self {
+            window: self.window / TURNS,
+            ..self
+        }
     }
 
     /// The same for what has to hold for a while.

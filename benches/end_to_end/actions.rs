@@ -12,21 +12,36 @@ use crate::caller::{Tally, call, connect};
 use crate::cpu::Spent;
 use crate::figure::{behind, micros, nanos, per_second, percent, percentiles, ratio};
 use crate::process::{Bed, Kind};
-use crate::{Outcome, Plan, say};
+use crate::{Outcome, Plan, TURNS, say};
 
 /// Clients, and the time between two actions of one; without it the next follows the answer.
 const SCENES: [(usize, Option<Duration>); 3] =
     [(1, None), (50, Some(Duration::from_millis(50))), (50, None)];
 
+/// What the scenes with one program in the middle gave.
+#[derive(Default)]
 struct Measured {
     answered: u64,
     elapsed: Duration,
     spent: Spent,
-    time: (u64, u64),
+    /// To each answer, in nanoseconds.
+    times: Vec<u64>,
     wrong: u64,
 }
 
 impl Measured {
+    fn add(&mut self, other: Self) {
+        self.answered += other.answered;
+        self.elapsed += other.elapsed;
+        self.spent.add(other.spent);
+        self.times.extend(other.times);
+        self.wrong += other.wrong;
+    }
+
+    fn time(&self) -> (u64, u64) {
+        percentiles(self.times.clone())
+    }
+
     fn nanos_per_action(&self) -> u64 {
         self.spent.nanos / self.answered.max(1)
     }
@@ -58,13 +73,19 @@ pub(crate) async fn measure(bed: &mut Bed, plan: Plan) -> Outcome<u64> {
     ))?;
     let mut wrong = 0;
     for (clients, pace) in SCENES {
-        let own = scene(bed, Kind::Amiplex, clients, pace, plan).await?;
-        wrong += own.wrong;
-        for kind in [Kind::RelayFloor, Kind::MuxFloor] {
-            let floor = scene(bed, kind, clients, pace, plan).await?;
-            say(&row(clients, pace, &own, &floor, kind))?;
-            wrong += floor.wrong;
+        let [mut own, mut relay, mut mux] = std::array::from_fn(|_| Measured::default());
+        for _ in 0..TURNS {
+            for (kind, sum) in [
+                (Kind::Amiplex, &mut own),
+                (Kind::RelayFloor, &mut relay),
+                (Kind::MuxFloor, &mut mux),
+            ] {
+                sum.add(scene(bed, kind, clients, pace, plan.turn()).await?);
+            }
         }
+        say(&row(clients, pace, &own, &relay, Kind::RelayFloor))?;
+        say(&row(clients, pace, &own, &mux, Kind::MuxFloor))?;
+        wrong += own.wrong + relay.wrong + mux.wrong;
     }
     Ok(wrong)
 }
@@ -78,16 +99,17 @@ fn row(
 ) -> String {
     let pace = pace.map_or_else(|| "full".to_owned(), |pace| format!("{pace:?}"));
     let time = |(median, late): (u64, u64)| format!("{}/{}", micros(median), micros(late));
+    let (own_time, floor_time) = (own.time(), floor.time());
     let times = (
-        ratio(own.time.0, floor.time.0),
-        ratio(own.time.1, floor.time.1),
+        ratio(own_time.0, floor_time.0),
+        ratio(own_time.1, floor_time.1),
     );
     let check = match own.wrong + floor.wrong {
         0 => "all answered".to_owned(),
         _ => format!("{} wrong, floor {}", own.wrong, floor.wrong),
     };
     let late = if clients == 1 && kind == Kind::RelayFloor {
-        behind(own.time.0, floor.time.0, 125)
+        behind(own_time.0, floor_time.0, 125)
     } else {
         String::new()
     };
@@ -104,12 +126,12 @@ fn row(
     format!(
         "{clients:>7} {pace:>9} {:>10} {:>17} {:>9} {:>17} {:>11} {:>11} {:>6} {:>9} {:>6}  {}, {check}{late}{dear}{few}",
         own.per_second(),
-        time(own.time),
+        time(own_time),
         floor.per_second(),
-        time(floor.time),
+        time(floor_time),
         format!("{}/{}", times.0, times.1),
         micros(own.nanos_per_action()),
-        percent(own.spent.user_percent),
+        percent(own.spent.user_percent()),
         micros(floor.nanos_per_action()),
         ratio(own.nanos_per_action(), floor.nanos_per_action()),
         kind.name(),
@@ -155,7 +177,7 @@ async fn scene(
         answered,
         elapsed,
         spent,
-        time: percentiles(times),
+        times,
         wrong,
     })
 }

@@ -22,12 +22,26 @@ pub(crate) struct CpuClock {
 }
 
 /// CPU time between two readings.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Spent {
     /// In nanoseconds.
     pub(crate) nanos: u64,
-    /// Of it outside the kernel, in percent; none when there were too few hundredths to tell.
-    pub(crate) user_percent: Option<u64>,
+    user_ticks: u64,
+    ticks: u64,
+}
+
+impl Spent {
+    /// What was spent outside the kernel, in percent; none when there were too few hundredths to tell.
+    pub(crate) fn user_percent(&self) -> Option<u64> {
+        (self.ticks >= TICKS_MIN).then(|| self.user_ticks * 100 / self.ticks)
+    }
+
+    /// With what was spent another time.
+    pub(crate) fn add(&mut self, other: Self) {
+        self.nanos += other.nanos;
+        self.user_ticks += other.user_ticks;
+        self.ticks += other.ticks;
+    }
 }
 
 impl CpuClock {
@@ -63,10 +77,10 @@ impl CpuClock {
             .sum();
         let user = self.user_ticks - earlier.user_ticks;
         let system = self.system_ticks - earlier.system_ticks;
-        let all = user + system;
         Spent {
             nanos,
-            user_percent: (all >= TICKS_MIN).then(|| user * 100 / all),
+            user_ticks: user,
+            ticks: user + system,
         }
     }
 }

@@ -14,7 +14,7 @@ use crate::figure::{behind, micros, millis, nanos, per_second, percentiles, rati
 use crate::node::Flooded;
 use crate::process::{Bed, FLUSHED, Kind, Middle, NOTHING, TENTH, USER};
 use crate::subscriber::{Found, Tally, connect, first_wanted, subscribe};
-use crate::{Outcome, Plan, Rows, say};
+use crate::{Outcome, Plan, Rows, TURNS, say};
 
 /// About the length of a Newexten of a real call.
 const EVENT_BYTES: usize = 420;
@@ -47,16 +47,30 @@ struct Load {
     plan: Plan,
 }
 
-/// What one scene with one program in the middle gave.
+/// What the scenes with one program in the middle gave.
+#[derive(Default)]
 struct Measured {
     delivered: u64,
     elapsed: Duration,
     spent: Spent,
-    delay: (u64, u64),
+    /// In microseconds.
+    delays: Vec<u64>,
     faults: u64,
 }
 
 impl Measured {
+    fn add(&mut self, other: Self) {
+        self.delivered += other.delivered;
+        self.elapsed += other.elapsed;
+        self.spent.add(other.spent);
+        self.delays.extend(other.delays);
+        self.faults += other.faults;
+    }
+
+    fn delay(&self) -> (u64, u64) {
+        percentiles(self.delays.clone())
+    }
+
     fn nanos_per_event(&self) -> u64 {
         self.spent.nanos / self.delivered.max(1)
     }
@@ -129,11 +143,11 @@ async fn all_events(bed: &mut Bed, plan: Plan) -> Outcome<u64> {
     let mut faults = 0;
     for (clients, rate) in [(10, 1_000), (10, 5_000), (100, 1_000), (100, 5_000)] {
         let load = Load::new(clients, rate, plan);
-        let own = scene(bed, load).await?;
-        faults += own.faults;
-        for floor in [Kind::TasksFloor, Kind::FanOutFloor] {
-            faults += compared(bed, "all events", load, &own, floor, 130).await?;
-        }
+        let loads = [load, load.on(Kind::TasksFloor), load.on(Kind::FanOutFloor)];
+        let [own, tasks, fan_out] = in_turns(bed, loads).await?;
+        compared("all events", load, &own, (Kind::TasksFloor, &tasks), 130)?;
+        compared("all events", load, &own, (Kind::FanOutFloor, &fan_out), 130)?;
+        faults += own.faults + tasks.faults + fan_out.faults;
     }
     Ok(faults)
 }
@@ -142,45 +156,45 @@ async fn over_tls(bed: &mut Bed, plan: Plan) -> Outcome<u64> {
     let mut faults = 0;
     for clients in [25, 100] {
         let load = Load::new(clients, 1_000, plan).on(Kind::AmiplexTls);
-        let own = scene(bed, load).await?;
-        faults += own.faults;
-        faults += compared(bed, "over TLS", load, &own, Kind::TlsFloor, 130).await?;
+        let [own, floor] = in_turns(bed, [load, load.on(Kind::TlsFloor)]).await?;
+        compared("over TLS", load, &own, (Kind::TlsFloor, &floor), 130)?;
+        faults += own.faults + floor.faults;
     }
     Ok(faults)
 }
 
-/// As many as that for longer, and a second's events at once.
+/// As many as that for longer, each in one piece, and a second's events at once.
 async fn long(bed: &mut Bed, plan: Plan) -> Outcome<u64> {
     let load = Load::new(100, 5_000, plan.long());
-    let own = scene(bed, load).await?;
-    let name = format!("all events, {} s", plan.long().window.as_secs());
-    let mut faults = own.faults;
-    faults += compared(bed, &name, load, &own, Kind::TasksFloor, 130).await?;
     let bursts = Load {
         gap: BURSTS,
         ..load
     };
-    let own = scene(bed, bursts).await?;
-    faults += own.faults;
-    faults += compared(bed, "5,000 at once", bursts, &own, Kind::TasksFloor, 130).await?;
+    let name = format!("all events, {} s", plan.long().window.as_secs());
+    let mut faults = 0;
+    for (name, load) in [(&*name, load), ("5,000 at once", bursts)] {
+        let own = Box::pin(scene(bed, load)).await?;
+        let floor = Box::pin(scene(bed, load.on(Kind::TasksFloor))).await?;
+        compared(name, load, &own, (Kind::TasksFloor, &floor), 130)?;
+        faults += own.faults + floor.faults;
+    }
     Ok(faults)
 }
 
-/// Measures the floor and prints the row; `limit` is the ratio to be kept, in hundredths.
-async fn compared(
-    bed: &mut Bed,
+/// Prints the row; `limit` is the ratio to be kept, in hundredths.
+fn compared(
     name: &str,
     load: Load,
     own: &Measured,
-    floor: Kind,
+    (floor, below): (Kind, &Measured),
     limit: u64,
-) -> Outcome<u64> {
-    let below = scene(bed, load.on(floor)).await?;
+) -> Outcome<()> {
     let (figure, least) = (own.nanos_per_event(), below.nanos_per_event());
     let delay = |(median, late): (u64, u64)| format!("{}/{}", millis(median), millis(late));
+    let (delays, least_delays) = (own.delay(), below.delay());
     // With more clients or events the delay is that of a queue, and the machine's more than the program's.
     let late = if (load.clients, load.rate, floor) == (10, 1_000, Kind::TasksFloor) {
-        match behind(own.delay.0, below.delay.0, DELAY_LIMIT) {
+        match behind(delays.0, least_delays.0, DELAY_LIMIT) {
             late if late.is_empty() => late,
             late => format!("  delay{late}"),
         }
@@ -200,11 +214,10 @@ async fn compared(
         micros(least),
         floor.name(),
         ratio(figure, least),
-        delay(own.delay),
-        delay(below.delay),
+        delay(delays),
+        delay(least_delays),
         [behind(figure, least, limit), late].concat(),
-    ))?;
-    Ok(below.faults)
+    ))
 }
 
 /// Events one by one, and how much less each costs when they may wait for each other.
@@ -213,19 +226,18 @@ async fn flushed(bed: &mut Bed, plan: Plan) -> Outcome<u64> {
         gap: ONE_BY_ONE,
         ..Load::new(100, 1_000, plan)
     };
-    let alone = scene(bed, load).await?;
-    let mut faults = alone.faults;
-    faults += compared(bed, "one by one", load, &alone, Kind::TasksFloor, 130).await?;
     let together = Load {
         user: FLUSHED,
         ..load
     };
-    let own = scene(bed, together).await?;
-    faults += own.faults;
     // The floor holds nothing: its node does.
     let held = Load { gap: HELD, ..load };
+    let floor = Kind::TasksFloor;
+    let loads = [load, load.on(floor), together, held.on(floor)];
+    let [alone, alone_floor, own, held_floor] = in_turns(bed, loads).await?;
+    compared("one by one", load, &alone, (floor, &alone_floor), 130)?;
     let name = "one by one, flush 5 ms";
-    faults += compared(bed, name, held, &own, Kind::TasksFloor, 130).await?;
+    compared(name, held, &own, (floor, &held_floor), 130)?;
     let (without, with) = (alone.nanos_per_event(), own.nanos_per_event());
     say(&format!(
         "  flush 5 ms: {} times less{}",
@@ -236,7 +248,10 @@ async fn flushed(bed: &mut Bed, plan: Plan) -> Outcome<u64> {
             ""
         }
     ))?;
-    Ok(faults)
+    Ok([alone, alone_floor, own, held_floor]
+        .iter()
+        .map(|measured| measured.faults)
+        .sum())
 }
 
 /// Every tenth event, by a filter of the account.
@@ -246,9 +261,15 @@ async fn chosen(bed: &mut Bed, plan: Plan) -> Outcome<u64> {
         step: 10,
         ..Load::new(100, 5_000, plan)
     };
-    let own = scene(bed, load).await?;
-    let floor = compared(bed, "a tenth, by filter", load, &own, Kind::TenthFloor, 150).await?;
-    Ok(own.faults + floor)
+    let [own, floor] = in_turns(bed, [load, load.on(Kind::TenthFloor)]).await?;
+    compared(
+        "a tenth, by filter",
+        load,
+        &own,
+        (Kind::TenthFloor, &floor),
+        150,
+    )?;
+    Ok(own.faults + floor.faults)
 }
 
 /// What a client costs that wants none of the events.
@@ -259,8 +280,7 @@ async fn nothing(bed: &mut Bed, plan: Plan) -> Outcome<()> {
         step: 0,
         ..Load::new(clients, 5_000, plan)
     };
-    let few = scene(bed, load(1)).await?;
-    let many = scene(bed, load(1_001)).await?;
+    let [few, many] = in_turns(bed, [load(1), load(1_001)]).await?;
     let events = u64::try_from(plan.window.as_millis())? * 5;
     say(&format!(
         "{:<28} {:>7} {:>8}  {} ns per event and client that wants nothing",
@@ -276,21 +296,32 @@ async fn nothing(bed: &mut Bed, plan: Plan) -> Outcome<()> {
 /// Five of 25 clients stop reading; what the others notice.
 async fn stalled(bed: &mut Bed, plan: Plan) -> Outcome<u64> {
     let load = Load::new(20, 1_000, plan);
-    let alone = scene(bed, load).await?;
-    let beside = scene(bed, Load { stalled: 5, ..load }).await?;
+    let [alone, beside] = in_turns(bed, [load, Load { stalled: 5, ..load }]).await?;
     let delay = |(median, late): (u64, u64)| format!("{}/{}", millis(median), millis(late));
     say(&format!(
         "{:<28} {:>7} {:>8}  delay {}, without those 5 {}; CPU {} µs, without {}; {} lost",
         "5 of 25 do not read",
         20,
         1_000,
-        delay(beside.delay),
-        delay(alone.delay),
+        delay(beside.delay()),
+        delay(alone.delay()),
         micros(beside.nanos_per_event()),
         micros(alone.nanos_per_event()),
         beside.faults + alone.faults
     ))?;
     Ok(beside.faults + alone.faults)
+}
+
+/// Measures these in turns.
+async fn in_turns<const N: usize>(bed: &mut Bed, loads: [Load; N]) -> Outcome<[Measured; N]> {
+    let mut sums = std::array::from_fn(|_| Measured::default());
+    for _ in 0..TURNS {
+        for (sum, load) in sums.iter_mut().zip(loads) {
+            let plan = load.plan.turn();
+            sum.add(Box::pin(scene(bed, Load { plan, ..load })).await?);
+        }
+    }
+    Ok(sums)
 }
 
 async fn scene(bed: &mut Bed, load: Load) -> Outcome<Measured> {
@@ -328,7 +359,7 @@ async fn scene(bed: &mut Bed, load: Load) -> Outcome<Measured> {
         elapsed,
         spent,
         faults: found.iter().map(|found| faults(found, load, after)).sum(),
-        delay: percentiles(found.into_iter().flat_map(|found| found.delays).collect()),
+        delays: found.into_iter().flat_map(|found| found.delays).collect(),
     })
 }
 

@@ -16,7 +16,7 @@ use tokio_rustls::TlsConnector;
 
 use crate::figure::{behind, micros, millis, nanos, ratio};
 use crate::process::{Bed, Kind, Middle, NOTHING, SECRET};
-use crate::{Outcome, Plan, say, tls};
+use crate::{Outcome, Plan, TURNS, say, tls};
 
 /// Clients that log in and off at the same time.
 const AT_ONCE: usize = 4;
@@ -38,8 +38,11 @@ pub(crate) async fn measure(bed: &mut Bed, plan: Plan) -> Outcome<()> {
         ("the same over TLS, handshake in full", Way::Full),
         ("the same over TLS, resumed", Way::Resumed),
     ] {
-        let own = cycles(bed, way.amiplex(), way, plan).await?;
-        let floor = cycles(bed, way.floor(), way, plan).await?;
+        let (mut own, mut floor) = (0, 0);
+        for _ in 0..TURNS {
+            own += cycles(bed, way.amiplex(), way, plan.turn()).await? / u64::from(TURNS);
+            floor += cycles(bed, way.floor(), way, plan.turn()).await? / u64::from(TURNS);
+        }
         say(&format!(
             "{name}: CPU {} µs, {} where the answers are fixed words, ratio {}{}",
             micros(own),
