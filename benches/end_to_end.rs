@@ -89,7 +89,8 @@ impl Rows {
     }
 }
 
-/// What is compared is measured in so many turns, one after the other: a machine whose pace changes changes it for all.
+/// What is compared is measured in so many turns, one after the other: a machine whose pace changes changes it for all. What is said
+/// is the turn in the middle of the five.
 const TURNS: u32 = 5;
 
 impl Plan {

@@ -21,9 +21,11 @@ const SCENES: [(usize, Option<Duration>); 3] =
 /// What the scenes with one program in the middle gave.
 #[derive(Default)]
 struct Measured {
-    answered: u64,
-    elapsed: Duration,
     spent: Spent,
+    /// Of each turn, nanoseconds of CPU for one of them.
+    costs: Vec<u64>,
+    /// Of each turn, how many in a second.
+    rates: Vec<u64>,
     /// To each answer, in nanoseconds.
     times: Vec<u64>,
     wrong: u64,
@@ -31,8 +33,8 @@ struct Measured {
 
 impl Measured {
     fn add(&mut self, other: Self) {
-        self.answered += other.answered;
-        self.elapsed += other.elapsed;
+        self.costs.extend(other.costs);
+        self.rates.extend(other.rates);
         self.spent.add(other.spent);
         self.times.extend(other.times);
         self.wrong += other.wrong;
@@ -43,11 +45,11 @@ impl Measured {
     }
 
     fn nanos_per_action(&self) -> u64 {
-        self.spent.nanos / self.answered.max(1)
+        percentiles(self.costs.clone()).0
     }
 
     fn per_second(&self) -> u64 {
-        per_second(self.answered, nanos(self.elapsed))
+        percentiles(self.rates.clone()).0
     }
 }
 
@@ -174,9 +176,9 @@ async fn scene(
         wrong += found.wrong;
     }
     Ok(Measured {
-        answered,
-        elapsed,
         spent,
+        costs: vec![spent.nanos / answered.max(1)],
+        rates: vec![per_second(answered, nanos(elapsed))],
         times,
         wrong,
     })

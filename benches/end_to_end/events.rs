@@ -53,6 +53,8 @@ struct Measured {
     delivered: u64,
     elapsed: Duration,
     spent: Spent,
+    /// Of each turn, nanoseconds of CPU for one of them.
+    costs: Vec<u64>,
     /// In microseconds.
     delays: Vec<u64>,
     faults: u64,
@@ -62,6 +64,7 @@ impl Measured {
     fn add(&mut self, other: Self) {
         self.delivered += other.delivered;
         self.elapsed += other.elapsed;
+        self.costs.extend(other.costs);
         self.spent.add(other.spent);
         self.delays.extend(other.delays);
         self.faults += other.faults;
@@ -72,7 +75,7 @@ impl Measured {
     }
 
     fn nanos_per_event(&self) -> u64 {
-        self.spent.nanos / self.delivered.max(1)
+        percentiles(self.costs.clone()).0
     }
 }
 
@@ -358,6 +361,7 @@ async fn scene(bed: &mut Bed, load: Load) -> Outcome<Measured> {
         delivered,
         elapsed,
         spent,
+        costs: vec![spent.nanos / delivered.max(1)],
         faults: found.iter().map(|found| faults(found, load, after)).sum(),
         delays: found.into_iter().flat_map(|found| found.delays).collect(),
     })

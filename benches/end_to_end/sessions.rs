@@ -14,7 +14,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 use tokio_rustls::TlsConnector;
 
-use crate::figure::{behind, micros, millis, nanos, ratio};
+use crate::figure::{behind, micros, millis, nanos, percentiles, ratio};
 use crate::process::{Bed, Kind, Middle, NOTHING, SECRET};
 use crate::{Outcome, Plan, TURNS, say, tls};
 
@@ -38,11 +38,12 @@ pub(crate) async fn measure(bed: &mut Bed, plan: Plan) -> Outcome<()> {
         ("the same over TLS, handshake in full", Way::Full),
         ("the same over TLS, resumed", Way::Resumed),
     ] {
-        let (mut own, mut floor) = (0, 0);
+        let (mut own, mut floor) = (Vec::new(), Vec::new());
         for _ in 0..TURNS {
-            own += cycles(bed, way.amiplex(), way, plan.turn()).await? / u64::from(TURNS);
-            floor += cycles(bed, way.floor(), way, plan.turn()).await? / u64::from(TURNS);
+            own.push(cycles(bed, way.amiplex(), way, plan.turn()).await?);
+            floor.push(cycles(bed, way.floor(), way, plan.turn()).await?);
         }
+        let (own, floor) = (percentiles(own).0, percentiles(floor).0);
         say(&format!(
             "{name}: CPU {} µs, {} where the answers are fixed words, ratio {}{}",
             micros(own),

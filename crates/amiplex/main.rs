@@ -18,9 +18,14 @@ use std::process::ExitCode;
 use ami_access::HashCost;
 use clap::Parser;
 use clap::error::ErrorKind;
+use mimalloc::MiMalloc;
 
 use cli::{Cli, Verb};
 use start::Failure;
+
+/// Messages are made on one thread and dropped on another, many at a time: see `docs/adr/0017-fan-out.md`.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 fn main() -> ExitCode {
     let cli = match Cli::try_parse() {

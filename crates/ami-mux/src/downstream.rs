@@ -12,6 +12,7 @@ mod dropped;
 mod effect;
 mod gate;
 mod interest;
+mod joint_view;
 mod line;
 mod local;
 mod logged_in;
@@ -33,6 +34,7 @@ mod verifying;
 
 pub use effect::{EndReason, LoginFault, RefusalKind, SessionEffect, SessionNote};
 pub use interest::Interest;
+pub use joint_view::JointView;
 pub use outlook::Outlook;
 pub use rate::Rates;
 pub use session::Session;

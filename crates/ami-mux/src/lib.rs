@@ -32,8 +32,8 @@ pub use directory::{
     Booted, Breaker, Condition, Directory, DirectoryEntry, NodeState, NodeStatus, Service,
 };
 pub use downstream::{
-    EndReason, Interest, LoginFault, Outlook, Rates, RefusalKind, Session, SessionEffect,
-    SessionNote, SessionSettings, SessionStart, Surroundings,
+    EndReason, Interest, JointView, LoginFault, Outlook, Rates, RefusalKind, Session,
+    SessionEffect, SessionNote, SessionSettings, SessionStart, Surroundings,
 };
 pub use event::NodeEvent;
 pub use event_batch::{BatchView, EventBatch};

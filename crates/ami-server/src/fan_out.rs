@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use ami_mux::Mail;
+use ami_mux::{JointView, Mail};
 use ami_telemetry::{CloseReason, Meters};
 use parking_lot::Mutex;
 use tokio::time::{Instant, sleep_until};
@@ -97,10 +97,12 @@ impl Writers {
 
     fn write_all(&self, leaving: &[Arc<Inbox>], now: Instant) {
         let mut all = Written::default();
+        let mut joint = JointView::default();
         for inbox in leaving {
             // The others would never be written to: each of them waits for this one task.
-            let written = self.supervisor.attempt("fan-out", || inbox.leave(now));
-            let Ok(written) = written else {
+            let leaving = || inbox.leave(&mut joint, now);
+            let Ok(written) = self.supervisor.attempt("fan-out", leaving) else {
+                joint = JointView::default();
                 inbox.close(CloseReason::InternalError);
                 continue;
             };

@@ -45,6 +45,19 @@ impl Outlook {
         Some(BatchView { bytes, events: 1 })
     }
 
+    /// Whether it shows the same as the other, whatever comes.
+    pub(super) fn is_like(&self, other: &Self) -> bool {
+        let same_filters = match (&self.filters, &other.filters) {
+            (None, None) => true,
+            (Some(one), Some(other)) => Arc::ptr_eq(one, other),
+            _ => false,
+        };
+        same_filters
+            && self.label == other.label
+            && self.interest == other.interest
+            && self.view == other.view
+    }
+
     fn admits(&self, event: &[u8]) -> bool {
         let filters = self.filters.as_ref();
         filters.is_none_or(|account| account.event_filters.admit(event))

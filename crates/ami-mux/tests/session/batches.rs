@@ -1,9 +1,10 @@
 //! Events that come together are what they are one by one, for whoever gets them.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ami_mux::{EventBatch, Mail, NodeEvent, NodeId};
+use ami_mux::{EventBatch, JointView, Mail, NodeEvent, NodeId, Outlook};
 use ami_proto::Frame;
 use bytes::Bytes;
 
@@ -169,6 +170,60 @@ fn sessions_that_see_the_same_share_its_bytes() {
     assert_eq!(one.as_ptr(), other.as_ptr(), "made once for both");
     let panel = given("panel@pbx1");
     assert_eq!(panel, "Event: B\r\nPrivilege: agent,all\r\n\r\n");
+}
+
+#[test]
+fn sessions_at_rest_that_see_the_same_share_what_waits_for_them() {
+    let waits = |names: [&str; 2]| -> VecDeque<Mail> {
+        let mut mail: Vec<Mail> = events();
+        EventBatch::gather(&mut mail);
+        mail.retain(Mail::is_ordinary);
+        let more = names.map(|name| event(0, &format!("Event: {name}|Privilege: call,all")));
+        mail.into_iter().chain(more).collect()
+    };
+    let mail = waits(["A", "B"]);
+    let outlook = |who: &str| Desk::logged_in(who).outlook().expect("at rest");
+    let shown = |outlook: &Outlook| {
+        let views = mail.iter().map(|mail| outlook.shows(mail).expect("shown"));
+        let (mut bytes, mut events) = (Vec::new(), 0);
+        for view in views {
+            bytes.extend_from_slice(&view.bytes);
+            events += view.events;
+        }
+        (bytes, events)
+    };
+    let mut joint = JointView::default();
+    let kinds = [
+        "a@pbx1",
+        "a",
+        "a@pbx2",
+        "panel@pbx1",
+        "filtered@pbx1",
+        "split",
+    ];
+    for (who, outlook) in kinds.map(|who| (who, outlook(who))) {
+        assert!(
+            joint.of(&outlook, &mail).is_none(),
+            "{who} is the first of its kind"
+        );
+        for _ in 0..2 {
+            let view = joint.of(&outlook, &mail).expect("put together");
+            assert_eq!((view.bytes.to_vec(), view.events), shown(&outlook), "{who}");
+        }
+    }
+    let halved = outlook("halved");
+    assert!(joint.of(&halved, &mail).is_none());
+    let one = joint.of(&halved, &mail).expect("made");
+    let other = joint.of(&halved, &mail).expect("made");
+    assert_eq!(one.bytes.as_ptr(), other.bytes.as_ptr(), "made once");
+    let less: VecDeque<Mail> = mail.iter().take(3).cloned().collect();
+    assert!(joint.of(&halved, &less).is_none(), "fewer");
+    assert!(joint.of(&halved, &mail).is_none(), "more");
+    let others = waits(["A", "B"]);
+    assert!(
+        joint.of(&halved, &others).is_none(),
+        "others that read alike"
+    );
 }
 
 /// A session that has something of its own going on, or sees what others with its rights do not, needs its machine.

@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 use ami_access::manager_conf::MemoryFiles;
 use ami_access::{Accounts, OnNodeLoss, SecretCheck, load_from};
 use ami_mux::{
-    ActionSeq, Directory, DirectoryEntry, Mail, NodeEvent, NodeId, NodeState, NodeStatus, PartKind,
-    SecurityReport, Session, SessionEffect, SessionId, SessionNote, SessionSettings, SessionStart,
-    Submission,
+    ActionSeq, Directory, DirectoryEntry, Mail, NodeEvent, NodeId, NodeState, NodeStatus, Outlook,
+    PartKind, SecurityReport, Session, SessionEffect, SessionId, SessionNote, SessionSettings,
+    SessionStart, Submission,
 };
 use ami_proto::{CommandOutput, Frame};
 use bytes::{Bytes, BytesMut};
@@ -183,16 +183,18 @@ impl Desk {
 
     /// Mail that others show the client while the session is at rest, as its driver lets them. Whether they did.
     pub(crate) fn mail_to_one_at_rest(&mut self, mail: Mail) -> bool {
-        let view = self
-            .session
-            .outlook()
-            .and_then(|outlook| outlook.shows(&mail));
+        let view = self.outlook().and_then(|outlook| outlook.shows(&mail));
         if let Some(view) = &view {
             self.written.push_str(&String::from_utf8_lossy(&view.bytes));
         } else {
             self.mail(mail);
         }
         view.is_some()
+    }
+
+    /// What its client is shown while it is at rest.
+    pub(crate) fn outlook(&self) -> Option<Outlook> {
+        self.session.outlook()
     }
 
     /// The client says this; lines are separated by `|`, messages by `||`.

@@ -3,10 +3,11 @@
 //! The session's task owns it while anything is going on. While the session is at rest it lies in the session's inbox, and whoever
 //! posts events writes them: a hundred tasks need not be woken for a hundred writes.
 
+use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::time::Duration;
 
-use ami_mux::{Mail, Outlook};
+use ami_mux::{JointView, Mail, Outlook};
 use tokio::io::AsyncWriteExt;
 use tokio::time::Instant;
 
@@ -70,16 +71,22 @@ impl Wire {
     }
 
     /// Writes what the client is shown of these, in the stead of its session. False when the session has to see to it: not everything
-    /// left at once, and the rest is in `outbound`, or the connection has failed.
+    /// left at once, and the rest is in `outbound`, or the connection has failed. Takes all of `mail`.
     pub(crate) fn send(
         &mut self,
-        mail: impl IntoIterator<Item = Mail>,
+        mail: &mut VecDeque<Mail>,
+        joint: &mut JointView,
         now: Instant,
     ) -> (Written, bool) {
         let Some(outlook) = &self.outlook else {
             return (Written::default(), false);
         };
-        for mail in mail {
+        let together = (mail.len() > 1).then(|| joint.of(outlook, mail)).flatten();
+        if let Some(view) = together {
+            mail.clear();
+            self.outbound.push([view.bytes], view.events, now);
+        }
+        for mail in mail.drain(..) {
             if let Some(view) = outlook.shows(&mail) {
                 self.outbound.push([view.bytes], view.events, now);
             }

@@ -8,7 +8,7 @@
 use std::task::Waker;
 use std::time::Duration;
 
-use ami_mux::Mail;
+use ami_mux::{JointView, Mail};
 use tokio::time::Instant;
 
 use super::{Inbox, Queue, TAKEN_BYTES, any_is_wanted};
@@ -70,10 +70,10 @@ impl Inbox {
         posted.unwrap_or(Posted::Done)
     }
 
-    /// Writes what waits, if the session is still at rest.
-    pub(crate) fn leave(&self, now: Instant) -> Written {
+    /// Writes what waits, if the session is still at rest. `joint` is of those that are written to before and after it.
+    pub(crate) fn leave(&self, joint: &mut JointView, now: Instant) -> Written {
         let mut queue = self.queue.lock();
-        let (written, woken) = queue.leave(now);
+        let (written, woken) = queue.leave(joint, now);
         // What did not leave counts at once, and not when the session finds time to say so.
         if let Some(wire) = queue.lent.as_deref().filter(|_| !queue.at_rest) {
             self.set_drained(wire.outbound.event_bytes(), wire.outbound.reply_bytes());
@@ -104,7 +104,7 @@ impl Queue {
         }
     }
 
-    fn leave(&mut self, now: Instant) -> (Written, Option<Waker>) {
+    fn leave(&mut self, joint: &mut JointView, now: Instant) -> (Written, Option<Waker>) {
         let nothing = !self.at_rest || self.mail.is_empty() || self.closed.is_some();
         let Some(wire) = self.lent.as_deref_mut().filter(|_| !nothing) else {
             return (Written::default(), None);
@@ -113,7 +113,7 @@ impl Queue {
             return (Written::default(), None);
         }
         self.event_bytes = 0;
-        let (written, whole) = wire.send(self.mail.drain(..), now);
+        let (written, whole) = wire.send(&mut self.mail, joint, now);
         if whole {
             (written, None)
         } else {
