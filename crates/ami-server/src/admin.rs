@@ -47,7 +47,7 @@ pub(crate) async fn run(socket: AdminSocket, world: Arc<World>, supervisor: Supe
                     let (world, ending) = (Arc::clone(&world), supervisor.clone());
                     supervisor.spawn("admin connection", async move {
                         tokio::select! {
-                            () = ending.stopping().cancelled() => {}
+                            () = ending.stopping() => {}
                             () = connection(stream, world) => {}
                         }
                         drop(place);
@@ -61,7 +61,7 @@ pub(crate) async fn run(socket: AdminSocket, world: Arc<World>, supervisor: Supe
         }
     };
     tokio::select! {
-        () = supervisor.stopping().cancelled() => {}
+        () = supervisor.stopping() => {}
         () = serve => {}
     }
 }

@@ -319,7 +319,7 @@ impl App {
         shutdown().await;
         tracing::info!(sessions = world.registry.len(), "draining");
         world.drain_turns.begin(world.registry.members());
-        supervisor.draining().cancel();
+        supervisor.drain();
         tokio::select! {
             ended = timeout(drain_timeout, sessions_gone(&world)) => {
                 if ended.is_err() {
@@ -329,11 +329,11 @@ impl App {
             () = shutdown() => tracing::info!("told twice, closing at once"),
         }
         // What no node has answered by now ends with an error: no client is left without a word.
-        supervisor.abandoning().cancel();
+        supervisor.abandon();
         if timeout(LAST_WORDS, sessions_gone(&world)).await.is_err() {
             tracing::debug!(sessions = world.registry.len(), "not all could be told");
         }
-        supervisor.stopping().cancel();
+        supervisor.stop();
         supervisor.join().await;
         tracing::info!("stopped");
     }

@@ -123,7 +123,7 @@ impl Writers {
             tokio::select! {
                 () = sleep_until(at) => {}
                 // Nobody waits for it: every session ends.
-                () = self.supervisor.stopping().cancelled() => return,
+                () = self.supervisor.stopping() => return,
             }
             let now = Instant::now();
             let mut due: Vec<_>;

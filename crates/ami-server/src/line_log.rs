@@ -142,7 +142,7 @@ impl LineLogTask {
         let mut lines = Vec::with_capacity(BATCH);
         loop {
             tokio::select! {
-                () = supervisor.stopping().cancelled() => break,
+                () = supervisor.stopping() => break,
                 count = self.lines.recv_many(&mut lines, BATCH) => {
                     if count == 0 {
                         return;

@@ -61,7 +61,7 @@ pub(crate) async fn run(listener: Listener, world: Arc<World>, supervisor: Super
     loop {
         let accepted = tokio::select! {
             biased;
-            () = supervisor.draining().cancelled() => return,
+            () = supervisor.draining() => return,
             accepted = listener.socket.accept() => accepted,
         };
         match accepted {
@@ -191,7 +191,7 @@ async fn shake_hands(
     let deadline = arrival.accepted + arrival.settings.auth_timeout;
     let handshake = timeout_at(deadline, tls?.accept(stream));
     let done = tokio::select! {
-        () = supervisor.draining().cancelled() => return None,
+        () = supervisor.draining() => return None,
         done = handshake => done,
     };
     match done {

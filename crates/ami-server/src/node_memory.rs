@@ -109,7 +109,7 @@ impl NodeMemoryTask {
         drop(self.write(&world).await);
         loop {
             tokio::select! {
-                () = supervisor.stopping().cancelled() => break,
+                () = supervisor.stopping() => break,
                 () = memory.changed.notified() => {
                     drop(self.write(&world).await);
                 }

@@ -6,10 +6,11 @@ use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Poll;
 
 use ami_telemetry::Meters;
-use tokio_util::sync::CancellationToken;
+use tokio_util::sync::{CancellationToken, WaitForCancellationFuture};
 use tokio_util::task::TaskTracker;
 
 /// A part of a task ended by a bug.
@@ -28,6 +29,8 @@ pub(crate) struct Supervisor {
     draining: CancellationToken,
     abandoning: CancellationToken,
     stopping: CancellationToken,
+    /// Nothing new is to be taken, or everything is to end.
+    ending: Arc<AtomicBool>,
     meters: Arc<Meters>,
 }
 
@@ -38,6 +41,7 @@ impl Supervisor {
             draining: CancellationToken::new(),
             abandoning: CancellationToken::new(),
             stopping: CancellationToken::new(),
+            ending: Arc::new(AtomicBool::new(false)),
             meters,
         }
     }
@@ -119,19 +123,42 @@ impl Supervisor {
         outcome
     }
 
-    /// Told when nothing new is to be taken.
-    pub(crate) fn draining(&self) -> &CancellationToken {
-        &self.draining
+    /// Nothing new is taken from now on.
+    pub(crate) fn drain(&self) {
+        self.ending.store(true, Ordering::Release);
+        self.draining.cancel();
     }
 
-    /// Told when no answer of a node is awaited any more.
-    pub(crate) fn abandoning(&self) -> &CancellationToken {
-        &self.abandoning
+    /// No answer of a node is awaited any more.
+    pub(crate) fn abandon(&self) {
+        self.abandoning.cancel();
     }
 
-    /// Told when everything is to end at once.
-    pub(crate) fn stopping(&self) -> &CancellationToken {
-        &self.stopping
+    /// Everything ends at once.
+    pub(crate) fn stop(&self) {
+        self.ending.store(true, Ordering::Release);
+        self.stopping.cancel();
+    }
+
+    /// Ready from [`Supervisor::drain`] on.
+    pub(crate) fn draining(&self) -> WaitForCancellationFuture<'_> {
+        self.draining.cancelled()
+    }
+
+    /// Ready from [`Supervisor::abandon`] on.
+    pub(crate) fn abandoning(&self) -> WaitForCancellationFuture<'_> {
+        self.abandoning.cancelled()
+    }
+
+    /// Ready from [`Supervisor::stop`] on.
+    pub(crate) fn stopping(&self) -> WaitForCancellationFuture<'_> {
+        self.stopping.cancelled()
+    }
+
+    /// False as long as neither [`Supervisor::drain`] nor [`Supervisor::stop`] has woken anybody: for a task that has asked both futures
+    /// once, and whose every later look would take a lock that all tasks share.
+    pub(crate) fn is_ending(&self) -> bool {
+        self.ending.load(Ordering::Acquire)
     }
 
     /// Waits for the end of all tasks.

@@ -203,8 +203,10 @@ impl Driver {
         supervisor: &Supervisor,
     ) -> (CloseReason, Box<Wire>) {
         let mut signals = Signals {
-            stopping: pin!(supervisor.stopping().cancelled()),
-            draining: pin!(supervisor.draining().cancelled()),
+            supervisor,
+            asked: false,
+            stopping: pin!(supervisor.stopping()),
+            draining: pin!(supervisor.draining()),
             timer: pin!(sleep(QUIET)),
         };
         let mut own = Some(wire);
@@ -236,12 +238,14 @@ impl Driver {
     }
 
     fn carry_out(&mut self, wire: &mut Wire) {
-        let now = Instant::now();
+        // Looked at for those effects that need it: mostly there is none.
+        let mut moment = None;
+        let mut now = || *moment.get_or_insert_with(Instant::now);
         while self.hearing.is_none()
             && let Some(effect) = self.session.poll_effect()
         {
             match effect {
-                SessionEffect::Write { bytes, events } => wire.outbound.push(bytes, events, now),
+                SessionEffect::Write { bytes, events } => wire.outbound.push(bytes, events, now()),
                 SessionEffect::Submit(node, submission) => {
                     if let Some(audit) = &mut self.audit {
                         audit.submitted(node, &submission);
@@ -263,7 +267,7 @@ impl Driver {
                     self.set_interest(&interest);
                     self.tell_nodes();
                 }
-                SessionEffect::Security(report) => self.report(wire, *report, now),
+                SessionEffect::Security(report) => self.report(wire, *report, now()),
                 SessionEffect::Replay(node) => self.replays.push(node),
                 SessionEffect::Close(reason) => {
                     self.closing.get_or_insert_with(|| close_reason(reason));

@@ -46,9 +46,9 @@ impl Wire {
     }
 
     /// Events have left: the next ones wait for each other, where that is wanted.
-    pub(crate) fn left(&mut self, events: u64, now: Instant) {
+    pub(crate) fn left(&mut self, events: u64, now: impl FnOnce() -> Instant) {
         if !self.flush.is_zero() && events > 0 {
-            self.held_until = Some(now + self.flush);
+            self.held_until = Some(now() + self.flush);
         }
     }
 
@@ -96,7 +96,7 @@ impl Wire {
         }
         match self.outbound.write_now(&mut self.transport) {
             Ok(written) => {
-                self.left(written.events, now);
+                self.left(written.events, || now);
                 (written, self.outbound.is_empty())
             }
             // The session's own attempt fails as well, and ends it.

@@ -352,7 +352,7 @@ async fn what_is_reported_is_in_the_log_when_everything_has_stopped() {
         let failed = report(SecurityMatter::InvalidPassword, &format!("user{number}"));
         desk.report(failed, &mut here(), false, start());
     }
-    supervisor.stopping().cancel();
+    supervisor.stop();
     supervisor.join().await;
     let text = std::fs::read_to_string(&path).expect("written");
     let lines: Vec<&str> = text.lines().collect();

@@ -42,13 +42,13 @@ async fn a_task_that_panics_ends_alone_and_is_joined() {
     }
     let stopping = supervisor.clone();
     supervisor.spawn("test", async move {
-        stopping.stopping().cancelled().await;
+        stopping.stopping().await;
     });
     for end in ends {
         let ended = timeout(PATIENCE, end).await.expect("ends");
         assert!(ended.is_err(), "the sender was dropped");
     }
-    supervisor.stopping().cancel();
+    supervisor.stop();
     let joined = timeout(PATIENCE, supervisor.join()).await;
     joined.expect("all are joined, those that panicked too");
 }

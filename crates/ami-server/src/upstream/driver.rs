@@ -140,6 +140,11 @@ impl NodeDriver {
         let mut abandoned = false;
         self.hearing.clear();
         self.tell_what_is_wanted();
+        // Made once: to be told, each enters a list that all tasks share.
+        let mut stopping = pin!(supervisor.stopping());
+        let mut abandoning = pin!(supervisor.abandoning());
+        // Armed for the earliest moment that was ever needed, and moved only when it is too late or past.
+        let mut timer = pin!(sleep_until(far_future()));
         loop {
             self.obey();
             self.carry_out();
@@ -147,10 +152,13 @@ impl NodeDriver {
                 .machine
                 .poll_timeout()
                 .map_or_else(far_future, Instant::from_std);
+            if wake < timer.deadline() || timer.is_elapsed() {
+                timer.as_mut().reset(wake);
+            }
             // In no fixed order: a flood of events must not keep the sessions' actions and the deadlines waiting.
             tokio::select! {
-                () = supervisor.stopping().cancelled() => break,
-                () = supervisor.abandoning().cancelled(), if !abandoned => {
+                () = &mut stopping => break,
+                () = &mut abandoning, if !abandoned => {
                     abandoned = true;
                     self.machine.abandon();
                 }
@@ -161,7 +169,7 @@ impl NodeDriver {
                     }
                     self.taken.extend(taken.drain(..));
                 }
-                () = sleep_until(wake) => self.machine.handle_timeout(Instant::now().into_std()),
+                () = &mut timer => self.machine.handle_timeout(Instant::now().into_std()),
             }
         }
         if !abandoned {

@@ -275,7 +275,7 @@ async fn a_node_is_told_of_the_end_of_those_sessions_alone_that_asked_it_somethi
             assert!(matches!(first, Some(NodeCommand::Submit(_))), "{first:?}");
         }
         bench.client.shutdown().await.expect("half closed");
-        bench.supervisor.stopping().cancel();
+        bench.supervisor.stop();
         bench.task.await.expect("ends");
         let mut heard = Vec::new();
         while let Ok(command) = commands.try_recv() {
@@ -375,7 +375,7 @@ async fn what_a_client_sent_before_amiplex_stopped_is_refused() {
         }
         tokio::time::pause();
         bench.says("Action: Ping\r\nActionID: 7\r\n\r\n").await;
-        bench.supervisor.draining().cancel();
+        bench.supervisor.drain();
         let reply = bench.hears("is shutting down\r\n\r\n").await;
         assert!(reply.contains("ActionID: 7\r\n"), "{reply}");
         bench.task.await.expect("ends");

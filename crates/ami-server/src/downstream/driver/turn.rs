@@ -19,9 +19,13 @@ use tokio_util::sync::WaitForCancellationFuture;
 use super::super::wire::Wire;
 use super::{Drain, Driver, LAST_LOOK, MAIL_PER_TURN, READ_BYTES, reserve};
 use crate::inbox::{Drained, Until};
+use crate::supervisor::Supervisor;
 
 /// What ends or hurries the task, and its one timer.
 pub(super) struct Signals<'p, 's> {
+    pub(super) supervisor: &'s Supervisor,
+    /// `stopping` and `draining` know whom to wake.
+    pub(super) asked: bool,
     pub(super) stopping: Pin<&'p mut WaitForCancellationFuture<'s>>,
     pub(super) draining: Pin<&'p mut WaitForCancellationFuture<'s>>,
     /// Armed for the earliest moment that was ever needed, and moved only when it is too late or past.
@@ -37,13 +41,14 @@ impl Driver {
         signals: &mut Signals<'_, '_>,
     ) -> Poll<CloseReason> {
         self.carry_out(wire);
-        // Once for all turns, which are not many before others run: each look takes a lock that all sessions share, and whoever
-        // cancels wakes the task.
-        if self.closing.is_none() && signals.stopping.as_mut().poll(cx).is_ready() {
-            return Poll::Ready(CloseReason::Drain);
-        }
-        if matches!(self.drain, Drain::No) && signals.draining.as_mut().poll(cx).is_ready() {
-            self.await_turn_to_end();
+        if !signals.asked || signals.supervisor.is_ending() {
+            signals.asked = true;
+            if self.closing.is_none() && signals.stopping.as_mut().poll(cx).is_ready() {
+                return Poll::Ready(CloseReason::Drain);
+            }
+            if matches!(self.drain, Drain::No) && signals.draining.as_mut().poll(cx).is_ready() {
+                self.await_turn_to_end();
+            }
         }
         loop {
             self.carry_out(wire);
@@ -232,7 +237,7 @@ impl Driver {
         match wire.outbound.poll_write(&mut wire.transport, cx) {
             Poll::Ready(Ok(written)) => {
                 self.journal.wrote(written);
-                wire.left(written.events, Instant::now());
+                wire.left(written.events, Instant::now);
                 was_full || !wire.outbound.is_empty()
             }
             Poll::Ready(Err(error)) => {

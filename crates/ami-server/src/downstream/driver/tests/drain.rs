@@ -18,7 +18,7 @@ async fn draining(behind: usize, login: bool) -> Bench {
         bench.world.drain_turns.take();
     }
     pause();
-    bench.supervisor.draining().cancel();
+    bench.supervisor.drain();
     settle().await;
     bench
 }
@@ -61,7 +61,7 @@ async fn who_has_not_logged_in_has_no_turn() {
 async fn the_end_comes_before_a_turn() {
     let bench = draining(3, true).await;
     let begun = Instant::now();
-    bench.supervisor.stopping().cancel();
+    bench.supervisor.stop();
     bench.task.await.expect("ends");
     assert_eq!(begun.elapsed(), Duration::ZERO);
 }

@@ -366,7 +366,7 @@ async fn everybody_hears_everything_once_and_in_order_whoever_writes_it() {
     };
     let (bytes, events) = timeout(PATIENCE, heard).await.expect("in time");
     // What a session has written is counted when its turn goes on.
-    supervisor.stopping().cancel();
+    supervisor.stop();
     while world.registry.len() > 0 {
         yield_now().await;
     }
