@@ -71,7 +71,8 @@ impl Wire {
     }
 
     /// Writes what the client is shown of these, in the stead of its session. False when the session has to see to it: not everything
-    /// left at once, and the rest is in `outbound`, or the connection has failed. Takes all of `mail`.
+    /// left at once, and the rest is in `outbound`, or the connection has failed. Takes all of `mail`, but for a session
+    /// that is not at rest: then it waits for that one.
     pub(crate) fn send(
         &mut self,
         mail: &mut VecDeque<Mail>,
