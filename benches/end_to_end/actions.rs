@@ -10,7 +10,7 @@ use tokio::time::{Instant, sleep};
 
 use crate::caller::{Tally, call, connect};
 use crate::cpu::Spent;
-use crate::figure::{behind, micros, nanos, per_second, percent, percentiles, ratio};
+use crate::figure::{behind, median, micros, nanos, per_second, percent, percentiles, ratio};
 use crate::process::{Bed, Kind};
 use crate::{Outcome, Plan, TURNS, say};
 
@@ -45,11 +45,11 @@ impl Measured {
     }
 
     fn nanos_per_action(&self) -> u64 {
-        percentiles(self.costs.clone()).0
+        median(&self.costs)
     }
 
     fn per_second(&self) -> u64 {
-        percentiles(self.rates.clone()).0
+        median(&self.rates)
     }
 }
 

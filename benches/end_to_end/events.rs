@@ -10,7 +10,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::cpu::Spent;
-use crate::figure::{behind, micros, millis, nanos, per_second, percentiles, ratio};
+use crate::figure::{behind, median, micros, millis, nanos, per_second, percentiles, ratio};
 use crate::node::Flooded;
 use crate::process::{Bed, FLUSHED, Kind, Middle, NOTHING, TENTH, USER};
 use crate::subscriber::{Found, Tally, connect, first_wanted, subscribe};
@@ -75,7 +75,7 @@ impl Measured {
     }
 
     fn nanos_per_event(&self) -> u64 {
-        percentiles(self.costs.clone()).0
+        median(&self.costs)
     }
 }
 

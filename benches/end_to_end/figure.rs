@@ -45,6 +45,11 @@ pub(crate) fn nanos(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
 
+/// The value in the middle; zero without a value.
+pub(crate) fn median(values: &[u64]) -> u64 {
+    percentiles(values.to_vec()).0
+}
+
 /// Half of the values and one in a hundred lie above the two; zeros without a value.
 pub(crate) fn percentiles(mut values: Vec<u64>) -> (u64, u64) {
     values.sort_unstable();

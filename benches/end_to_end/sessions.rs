@@ -14,7 +14,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 use tokio_rustls::TlsConnector;
 
-use crate::figure::{behind, micros, millis, nanos, percentiles, ratio};
+use crate::figure::{behind, median, micros, millis, nanos, ratio};
 use crate::process::{Bed, Kind, Middle, NOTHING, SECRET};
 use crate::{Outcome, Plan, TURNS, say, tls};
 
@@ -43,7 +43,7 @@ pub(crate) async fn measure(bed: &mut Bed, plan: Plan) -> Outcome<()> {
             own.push(cycles(bed, way.amiplex(), way, plan.turn()).await?);
             floor.push(cycles(bed, way.floor(), way, plan.turn()).await?);
         }
-        let (own, floor) = (percentiles(own).0, percentiles(floor).0);
+        let (own, floor) = (median(&own), median(&floor));
         say(&format!(
             "{name}: CPU {} µs, {} where the answers are fixed words, ratio {}{}",
             micros(own),
