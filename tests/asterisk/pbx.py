@@ -278,11 +278,12 @@ def substitute(path, values):
 
 
 def process(pid):
-    """(state, start time) of a live process; OSError when there is none (a zombie is none)."""
+    """(state, start time) of a live process; OSError when there is none. A zombie is none once its last thread has ended:
+    until then its files are open and its ports taken."""
     with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as text:
         # The second field, the name, may hold blanks and parentheses.
         fields = text.read().rpartition(")")[2].split()
-    if fields[0] in "ZX":
+    if fields[0] in "ZX" and len(os.listdir(f"/proc/{pid}/task")) <= 1:
         raise ProcessLookupError(pid)
     return fields[0], fields[19]
 
