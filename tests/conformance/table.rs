@@ -2,7 +2,7 @@
 //!
 //! A row is the name of an action and, indented below it, the headers of one message each, with ` | ` between them. `actions/NAME` sends
 //! the action without any header and then each of those, as `admin`; `actions/NAME-denied` sends them as `events`, which may write
-//! nothing. A `-` behind the name leaves the bare one out.
+//! nothing. Behind the name, a `-` leaves the bare one out, a node has the row to itself, and `turn=NAME` is the turn of its exchanges.
 
 use super::script::{Exchange, Sending, Step, begun, directory, login, unescaped};
 
@@ -10,6 +10,7 @@ struct Row {
     action: String,
     bare: bool,
     only: Option<String>,
+    turn: Option<String>,
     messages: Vec<String>,
 }
 
@@ -32,12 +33,14 @@ pub fn read() -> Vec<Exchange> {
             action: words.next().expect("a name").to_owned(),
             bare: true,
             only: None,
+            turn: None,
             messages: Vec::new(),
         };
         for word in words {
-            match word {
-                "-" => row.bare = false,
-                node => row.only = Some(node.to_owned()),
+            match word.strip_prefix("turn=") {
+                Some(turn) => row.turn = Some(turn.to_owned()),
+                None if word == "-" => row.bare = false,
+                None => row.only = Some(word.to_owned()),
             }
         }
         rows.push(row);
@@ -65,6 +68,7 @@ pub fn actions() -> Vec<String> {
 fn exchange(row: &Row, account: &str, suffix: &str) -> Exchange {
     let mut exchange = begun(format!("actions/{}{suffix}", row.action));
     exchange.only.clone_from(&row.only);
+    exchange.turn.clone_from(&row.turn);
     exchange.steps.push(login(account, "off"));
     let bare = row.bare.then_some("");
     let messages = bare
