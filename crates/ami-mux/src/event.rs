@@ -24,6 +24,12 @@ const ENDS: [&[u8]; 6] = [
     b"QueueMemberRemoved",
 ];
 
+/// The classes that the event names, if they are all known.
+pub(crate) fn classes_of(event: &Frame) -> Option<ClassSet> {
+    let privilege = event.header("Privilege");
+    privilege.and_then(ClassSet::parse_privilege)
+}
+
 /// A broadcast event of one node.
 #[derive(Debug)]
 pub struct NodeEvent {
@@ -45,9 +51,17 @@ pub struct NodeEvent {
 impl NodeEvent {
     /// Classifies `frame` by its *first* `Privilege` header: what a UserEvent's author wrote further down is text.
     pub fn new(node: NodeId, node_name: Arc<str>, frame: &Frame, bytes: Bytes) -> Self {
-        let classes = frame
-            .header("Privilege")
-            .and_then(ClassSet::parse_privilege);
+        Self::classed(node, node_name, frame, classes_of(frame), bytes)
+    }
+
+    /// The same, of which the classes are known already.
+    pub(crate) fn classed(
+        node: NodeId,
+        node_name: Arc<str>,
+        frame: &Frame,
+        classes: Option<ClassSet>,
+        bytes: Bytes,
+    ) -> Self {
         Self {
             node,
             node_name,

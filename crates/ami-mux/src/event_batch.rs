@@ -73,11 +73,14 @@ impl EventBatch {
         let mut run: Vec<Arc<NodeEvent>> = Vec::new();
         let mut run_bytes = 0;
         for mail in mail.drain(..) {
-            let Some(event) = mail.event().filter(|event| event.is_ordinary()) else {
-                end_run(&mut gathered, &mut run);
-                run_bytes = 0;
-                gathered.push(mail);
-                continue;
+            let event = match mail.into_ordinary_event() {
+                Ok(event) => event,
+                Err(other) => {
+                    end_run(&mut gathered, &mut run);
+                    run_bytes = 0;
+                    gathered.push(other);
+                    continue;
+                }
             };
             let fits = run.len() < EVENTS_MAX
                 && run_bytes + event.plain().len() <= BYTES_MAX
@@ -87,7 +90,7 @@ impl EventBatch {
                 run_bytes = 0;
             }
             run_bytes += event.plain().len();
-            run.push(Arc::clone(event));
+            run.push(event);
         }
         end_run(&mut gathered, &mut run);
         *mail = gathered;

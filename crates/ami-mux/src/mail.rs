@@ -105,6 +105,16 @@ impl Mail {
         }
     }
 
+    /// The event, if it is one that needs no look at the single session beyond its rights; else itself.
+    pub(crate) fn into_ordinary_event(self) -> Result<Arc<NodeEvent>, Self> {
+        let is_ordinary = self.event().is_some_and(|event| event.is_ordinary());
+        if is_ordinary && let Self::Event(event) = self {
+            Ok(event)
+        } else {
+            Err(self)
+        }
+    }
+
     /// An event, or several, that need no look at the single session beyond its rights.
     pub fn is_ordinary(&self) -> bool {
         match self {

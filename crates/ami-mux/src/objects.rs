@@ -204,9 +204,7 @@ impl Objects {
     }
 
     fn refresh(&mut self, event: &Frame) {
-        if let Some(snapshot) = Snapshot::of_channel(event) {
-            self.channels.refresh(snapshot);
-        }
+        self.channels.refresh_by(event);
     }
 
     fn entered_bridge(&mut self, event: &Frame) {

@@ -101,6 +101,12 @@ impl Frame {
         self.index.headers(&self.bytes, name)
     }
 
+    /// Where in [`Frame::bytes`] the first header of that name begins.
+    pub fn offset(&self, name: &str) -> Option<usize> {
+        let number = self.index.matches(&self.bytes, name).next()?;
+        Some(self.index.span(number).start)
+    }
+
     /// All lines in order, those without colon included. Of the old command form only the headers before its output.
     pub fn lines(&self) -> impl Iterator<Item = Line<'_>> + '_ {
         self.index.lines(&self.bytes)

@@ -100,17 +100,26 @@ impl Channels {
         self.enter(place);
     }
 
+    /// Takes what an event says of its channel, if that is known and was otherwise before.
+    pub(super) fn refresh_by(&mut self, event: &Frame) {
+        let known = event.header("Uniqueid").and_then(|id| self.by_uniqueid(id));
+        // Most events say again what was known, or are about nothing that is a channel.
+        if known.is_some_and(|channel| !channel.snapshot.is_repeated_in(event))
+            && let Some(snapshot) = Snapshot::of_channel(event)
+        {
+            self.refresh(snapshot);
+        }
+    }
+
     /// Takes a newer word of a channel, if it is known.
     pub(super) fn refresh(&mut self, snapshot: Snapshot) {
         let Some(place) = self.place_of(snapshot.uniqueid()) else {
             return;
         };
-        let Some(known) = self.at(place).map(|channel| channel.snapshot.clone()) else {
+        let known = self.at(place).map(|channel| &channel.snapshot);
+        let Some(known) = known.filter(|known| **known != snapshot).cloned() else {
             return;
         };
-        if known == snapshot {
-            return;
-        }
         let renamed = known.name() != snapshot.name();
         if renamed {
             self.leave_name(place, known.name());

@@ -74,6 +74,14 @@ impl Snapshot {
         snapshot.finish()
     }
 
+    /// Whether the event says the same of the channel, word for word. When it does so with other line ends, this is not noticed.
+    pub(super) fn is_repeated_in(&self, event: &Frame) -> bool {
+        // Only a Linkedid ends the run of headers for sure.
+        let start = event.offset("Channel").filter(|_| self.linkedid.length > 0);
+        let said = start.and_then(|start| event.bytes().get(start..));
+        said.is_some_and(|said| said.starts_with(&self.text))
+    }
+
     /// The channel of a CoreShowChannel item. Up to Asterisk 11 it has other headers than events, in another order.
     pub(super) fn of_listed(item: &Frame) -> Option<Self> {
         Self::of_channel(item).or_else(|| Self::of_old_item(item))

@@ -61,6 +61,39 @@ fn a_channel_lives_from_newchannel_to_hangup() {
     assert_eq!(objects.channel_count(), 0);
 }
 
+/// What was known is recognised in an event before anything is copied out of it.
+#[test]
+fn an_event_that_says_the_same_again_changes_nothing_and_any_other_does() {
+    let known = snapshot("PJSIP/100-1", "1.1", "1.1");
+    let mut objects = with_channel("PJSIP/100-1", "1.1");
+    let headers = |objects: &Objects| {
+        let channel = objects.channel(b"1.1").expect("known");
+        String::from_utf8_lossy(channel.headers()).into_owned()
+    };
+    let before = headers(&objects);
+    objects.observe(&event("Newexten", &[], &known, &["Application: Dial"]));
+    assert_eq!(headers(&objects), before);
+    for at in 0..known.len() {
+        let mut other = known.clone();
+        match at {
+            4 => continue,
+            at => other[at].push('x'),
+        }
+        objects.observe(&event("Newstate", &["X: Uniqueid: 9.9"], &other, &[]));
+        assert_eq!(headers(&objects), format!("{}\r\n", other.join("\r\n")));
+        objects.observe(&event("Newstate", &[], &known, &[]));
+        assert_eq!(headers(&objects), before);
+    }
+    // A longer Linkedid begins with the known one, and the name is what it is found by.
+    let mut longer = known;
+    longer[5].push('1');
+    longer[0] = "Channel: PJSIP/100-2".to_owned();
+    objects.observe(&event("Newstate", &[], &longer, &[]));
+    assert!(objects.has_linkedid(b"1.11") && !objects.has_linkedid(b"1.1"));
+    assert!(objects.channel(b"PJSIP/100-2").is_some());
+    assert!(objects.channel(b"PJSIP/100-1").is_none());
+}
+
 /// As Asterisk up to 11 lists them. Without it every channel of an old node would seem to have ended at each reconnect.
 #[test]
 fn an_old_list_has_the_same_channels_as_the_events() {

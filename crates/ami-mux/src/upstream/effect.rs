@@ -117,8 +117,6 @@ pub enum NodeNote {
         /// Why.
         reason: String,
     },
-    /// The node raised an event.
-    EventReceived,
 }
 
 /// Figures of a node for metrics.

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use ami_proto::action_id::is_wire_action_id;
 use ami_proto::rewrite::{join, remove_wire_action_id, timestamp};
-use ami_proto::{Class, ClassSet, Frame, FrameKind, Slices};
+use ami_proto::{Class, Frame, FrameKind, Slices};
 use bytes::Bytes;
 use smallvec::smallvec;
 
@@ -17,7 +17,7 @@ use super::effect::NodeNote;
 use super::node::Node;
 use super::queue_refresh::is_about_queues;
 use crate::directory::{Booted, NodeState};
-use crate::event::NodeEvent;
+use crate::event::{NodeEvent, classes_of};
 
 impl<R: Clone> Node<R> {
     pub(super) fn on_event(&mut self, frame: &Frame, now: Instant) {
@@ -39,7 +39,9 @@ impl<R: Clone> Node<R> {
             }
             _ => {}
         }
-        if !self.settings.own_security_events && self.is_about_our_account(frame) {
+        let classes = classes_of(frame);
+        let of_security = classes.is_some_and(|classes| classes.contains(Class::Security));
+        if of_security && !self.settings.own_security_events && self.is_about_our_account(frame) {
             return;
         }
         let Restored { bytes, asked_by } = self.restored(frame);
@@ -49,7 +51,7 @@ impl<R: Clone> Node<R> {
             .and_then(|now| timestamp(&bytes, now))
             .unwrap_or(bytes);
         let name = Arc::clone(&self.settings.name);
-        let event = NodeEvent::new(self.settings.id, name, frame, bytes);
+        let event = NodeEvent::classed(self.settings.id, name, frame, classes, bytes);
         self.pass_event(event.asked_by(asked_by), frame, now);
     }
 
@@ -89,16 +91,11 @@ impl<R: Clone> Node<R> {
         own
     }
 
-    /// Security events of the upstream account: amiplex's own comings and goings.
+    /// Of a security event: whether it is of the upstream account, amiplex's own comings and goings.
     fn is_about_our_account(&self, frame: &Frame) -> bool {
-        let security = frame
-            .header("Privilege")
-            .and_then(ClassSet::parse_privilege)
-            .is_some_and(|classes| classes.contains(Class::Security));
-        security
-            && frame.header("AccountID").is_some_and(|account| {
-                account.eq_ignore_ascii_case(self.settings.username.as_bytes())
-            })
+        frame
+            .header("AccountID")
+            .is_some_and(|account| account.eq_ignore_ascii_case(self.settings.username.as_bytes()))
     }
 
     fn restored(&mut self, frame: &Frame) -> Restored {

@@ -293,7 +293,6 @@ impl<R: Clone> Node<R> {
     }
 
     pub(super) fn publish_event(&mut self, event: NodeEvent) {
-        self.note(NodeNote::EventReceived);
         self.effects
             .push_back(NodeEffect::Broadcast(Mail::Event(Arc::new(event))));
     }

@@ -38,6 +38,7 @@ fn the_first_of_duplicates_counts_and_all_are_kept() {
         "Event: UserEvent\r\nPrivilege: user,all\r\nX: 1\nX:\r\nno colon\r\nx: 3 \r\nPrivilege: fake\r\n\r\n",
     );
     assert_eq!(event.header("privilege"), Some(&b"user,all"[..]));
+    assert_eq!((event.offset("x"), event.offset("y")), (Some(39), None));
     assert_eq!(
         event.headers("X").collect::<Vec<_>>(),
         [&b"1"[..], b"", b"3 "]

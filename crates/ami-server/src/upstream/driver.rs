@@ -308,6 +308,9 @@ impl NodeDriver {
         if self.broadcast.is_empty() {
             return;
         }
+        let raised = |mail: &&Mail| matches!(mail, Mail::Event(event) if !event.is_made_up());
+        let raised = self.broadcast.iter().filter(raised).count();
+        self.journal.events_in(raised);
         EventBatch::gather(&mut self.broadcast);
         if let Some(node) = self.world.cluster.node(self.id) {
             self.fan_out.publish(&node.hub, &self.broadcast);

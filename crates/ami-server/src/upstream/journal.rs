@@ -74,8 +74,12 @@ impl Journal {
             NodeNote::SurveyFailed { reason } => {
                 tracing::warn!(node, reason, "what the node has is not known");
             }
-            NodeNote::EventReceived => self.meters.event_received(),
         }
+    }
+
+    pub(crate) fn events_in(&self, count: usize) {
+        self.meters
+            .events_received(u64::try_from(count).unwrap_or(u64::MAX));
     }
 
     pub(crate) fn not_logged_off(&self) {

@@ -143,9 +143,9 @@ impl NodeMeters {
         self.upstream_actions_saved.increment(1);
     }
 
-    /// An event came in on the event lane.
-    pub fn event_received(&self) {
-        self.events_received.increment(1);
+    /// So many events came in on the event lane.
+    pub fn events_received(&self, count: u64) {
+        self.events_received.increment(count);
     }
 
     /// The node came up or went away.
