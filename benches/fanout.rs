@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ami_access::manager_conf::MemoryFiles;
-use ami_access::{Accounts, OnNodeLoss, load_from};
+use ami_access::{AccountName, Accounts, OnNodeLoss, load_from};
 use ami_mux::{
     Directory, DirectoryEntry, EventBatch, Mail, NodeEvent, NodeId, NodeState, NodeStatus, Session,
     SessionEffect, SessionId, SessionSettings, SessionStart, Surroundings,
@@ -366,11 +366,15 @@ impl Surroundings for World {
 
     fn login_succeeded(&self, _: &[u8], _: IpAddr) {}
 
-    fn claim_login(&self, _: &str, _: bool) -> bool {
+    fn claim_login(&self, _: &AccountName, _: bool) -> bool {
         true
     }
 
-    fn is_logged_in(&self, _: &str) -> bool {
+    fn is_logged_in(&self, _: &AccountName) -> bool {
+        false
+    }
+
+    fn heeds_security(&self) -> bool {
         false
     }
 

@@ -10,12 +10,13 @@ mod name;
 mod node_rules;
 mod rights;
 
-use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use ami_proto::{ClassSet, CommandOutput};
+use foldhash::fast::RandomState;
+use hashbrown::HashMap;
 
 use crate::acl::Acl;
 use crate::event_filter::EventFilters;
@@ -28,6 +29,7 @@ pub use channel_scope::ChannelScope;
 pub use commands::CommandRights;
 pub use limits::{Limits, Names};
 pub use name::AccountName;
+use name::Typed;
 pub use node_rules::{NodeRule, NodeRules};
 pub use rights::ActionRights;
 
@@ -230,7 +232,7 @@ impl Default for General {
 pub struct Accounts {
     general: General,
     in_order: Vec<Arc<Account>>,
-    by_name: HashMap<AccountName, usize>,
+    by_name: HashMap<AccountName, usize, RandomState>,
 }
 
 impl Accounts {
@@ -250,9 +252,7 @@ impl Accounts {
 
     /// The account of that name, in whatever case.
     pub fn find(&self, name: &[u8]) -> Option<&Arc<Account>> {
-        let at = self
-            .by_name
-            .get(&AccountName::new(std::str::from_utf8(name).ok()?))?;
+        let at = self.by_name.get(&Typed(std::str::from_utf8(name).ok()?))?;
         self.in_order.get(*at)
     }
 

@@ -76,7 +76,16 @@ impl FromStr for AmiVersion {
 
 /// The greeting line with its CRLF; no empty line follows it.
 pub fn greeting(version: &AmiVersion) -> Bytes {
-    Bytes::from(format!("{PREFIX}{version}\r\n"))
+    let AmiVersion {
+        major,
+        minor,
+        patch,
+    } = *version;
+    // Each connection begins with it: written in one go.
+    Bytes::from(match patch {
+        Some(patch) => format!("{PREFIX}{major}.{minor}.{patch}\r\n"),
+        None => format!("{PREFIX}{major}.{minor}\r\n"),
+    })
 }
 
 /// Reads a greeting line, with or without its line end.

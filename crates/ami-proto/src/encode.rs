@@ -1,5 +1,7 @@
 //! Writing messages of our own: responses and events. No value may bring its own line end (I12).
 
+use std::borrow::Cow;
+
 use bytes::{Bytes, BytesMut};
 
 use crate::action_id::ClientActionId;
@@ -67,7 +69,10 @@ pub(crate) fn put_header(out: &mut BytesMut, name: &str, value: &[u8]) {
 }
 
 /// The value with CR, LF and NUL replaced by `?`. Other control bytes are data, as in Asterisk's own messages.
-fn in_one_line(value: &[u8]) -> Vec<u8> {
+fn in_one_line(value: &[u8]) -> Cow<'_, [u8]> {
+    if !has_forbidden_byte(value) {
+        return Cow::Borrowed(value);
+    }
     let replace = |byte: &u8| {
         if has_forbidden_byte(&[*byte]) {
             b'?'

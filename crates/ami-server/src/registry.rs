@@ -2,14 +2,16 @@
 //!
 //! Many tasks touch many keys, briefly, and nothing is awaited: dashmap's kind of work. Bounded by `sessions_max`.
 
+use std::hash::Hash;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use ami_access::{Account, Accounts};
+use ami_access::{Account, AccountName, Accounts};
 use ami_mux::SessionId;
 use ami_telemetry::CloseReason;
-use dashmap::DashMap;
+use dashmap::{DashMap, Entry as MapEntry};
+use foldhash::fast::RandomState;
 
 use crate::inbox::Inbox;
 use crate::session_facts::SessionFacts;
@@ -26,10 +28,12 @@ pub(crate) struct SessionLimits {
 #[derive(Debug)]
 pub(crate) struct SessionRegistry {
     limits: SessionLimits,
-    sessions: DashMap<SessionId, Entry>,
-    logins: DashMap<String, usize>,
+    sessions: DashMap<SessionId, Entry, RandomState>,
+    /// How many those are: the map itself counts by locking all of its parts.
+    open: AtomicUsize,
+    logins: DashMap<AccountName, usize, RandomState>,
     unauthenticated: AtomicUsize,
-    unauthenticated_by_address: DashMap<IpAddr, usize>,
+    unauthenticated_by_address: DashMap<IpAddr, usize, RandomState>,
 }
 
 /// One open session.
@@ -70,10 +74,11 @@ impl SessionRegistry {
     pub(crate) fn new(limits: SessionLimits) -> Self {
         Self {
             limits,
-            sessions: DashMap::new(),
-            logins: DashMap::new(),
+            sessions: DashMap::default(),
+            open: AtomicUsize::new(0),
+            logins: DashMap::default(),
             unauthenticated: AtomicUsize::new(0),
-            unauthenticated_by_address: DashMap::new(),
+            unauthenticated_by_address: DashMap::default(),
         }
     }
 
@@ -82,7 +87,7 @@ impl SessionRegistry {
         self: &Arc<Self>,
         address: IpAddr,
     ) -> Result<UnauthenticatedPlace, CloseReason> {
-        if self.sessions.len() >= self.limits.sessions {
+        if self.len() >= self.limits.sessions {
             return Err(CloseReason::TooManySessions);
         }
         let all = self.unauthenticated.fetch_add(1, Ordering::AcqRel) + 1;
@@ -109,7 +114,9 @@ impl SessionRegistry {
             inbox,
             member: None,
         };
-        self.sessions.insert(session, entry);
+        if self.sessions.insert(session, entry).is_none() {
+            self.open.fetch_add(1, Ordering::AcqRel);
+        }
     }
 
     /// The session has logged in. It is closed when what it logged in to is not true any more by `accounts`, which are to be read
@@ -158,12 +165,14 @@ impl SessionRegistry {
     }
 
     pub(crate) fn remove(&self, session: SessionId) {
-        self.sessions.remove(&session);
+        if self.sessions.remove(&session).is_some() {
+            self.open.fetch_sub(1, Ordering::AcqRel);
+        }
     }
 
     /// Open sessions.
     pub(crate) fn len(&self) -> usize {
-        self.sessions.len()
+        self.open.load(Ordering::Acquire)
     }
 
     /// Those that have logged in.
@@ -173,8 +182,8 @@ impl SessionRegistry {
     }
 
     /// Counts a login in, unless it must be the only one and is not.
-    pub(crate) fn claim_login(&self, account: &str, alone: bool) -> bool {
-        let mut count = self.logins.entry(account.to_ascii_lowercase()).or_insert(0);
+    pub(crate) fn claim_login(&self, account: &AccountName, alone: bool) -> bool {
+        let mut count = self.logins.entry(account.clone()).or_insert(0);
         if alone && *count > 0 {
             return false;
         }
@@ -182,18 +191,23 @@ impl SessionRegistry {
         true
     }
 
-    pub(crate) fn release_login(&self, account: &str) {
-        let account = account.to_ascii_lowercase();
-        if let Some(mut count) = self.logins.get_mut(&account) {
-            *count = count.saturating_sub(1);
-        }
-        self.logins.remove_if(&account, |_, count| *count == 0);
+    pub(crate) fn release_login(&self, account: &AccountName) {
+        one_less(&self.logins, account.clone());
     }
 
-    pub(crate) fn is_logged_in(&self, account: &str) -> bool {
-        self.logins
-            .get(&account.to_ascii_lowercase())
-            .is_some_and(|count| *count > 0)
+    pub(crate) fn is_logged_in(&self, account: &AccountName) -> bool {
+        self.logins.get(account).is_some_and(|count| *count > 0)
+    }
+}
+
+/// Counts down, and keeps no entry of those that are none.
+fn one_less<K: Eq + Hash>(counts: &DashMap<K, usize, RandomState>, key: K) {
+    if let MapEntry::Occupied(mut count) = counts.entry(key) {
+        if *count.get() > 1 {
+            *count.get_mut() -= 1;
+        } else {
+            count.remove();
+        }
     }
 }
 
@@ -201,12 +215,7 @@ impl Drop for UnauthenticatedPlace {
     fn drop(&mut self) {
         let registry = &self.registry;
         registry.unauthenticated.fetch_sub(1, Ordering::AcqRel);
-        if let Some(mut count) = registry.unauthenticated_by_address.get_mut(&self.address) {
-            *count = count.saturating_sub(1);
-        }
-        registry
-            .unauthenticated_by_address
-            .remove_if(&self.address, |_, count| *count == 0);
+        one_less(&registry.unauthenticated_by_address, self.address);
     }
 }
 

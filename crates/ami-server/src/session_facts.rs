@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use ami_access::AccountName;
 use ami_mux::{NodeId, SessionId};
 use parking_lot::Mutex;
 
@@ -16,7 +17,7 @@ pub(crate) struct SessionFacts {
     pub(crate) listener: Arc<str>,
     /// When it was accepted, as the wall clock since 1970.
     pub(crate) since: Duration,
-    login: Mutex<Option<(String, Vec<NodeId>)>>,
+    login: Mutex<Option<(AccountName, Vec<NodeId>)>>,
     inflight: AtomicUsize,
 }
 
@@ -39,12 +40,12 @@ impl SessionFacts {
     }
 
     /// It has.
-    pub(crate) fn logged_in(&self, account: &str, nodes: &[NodeId]) {
-        *self.login.lock() = Some((account.to_owned(), nodes.to_vec()));
+    pub(crate) fn logged_in(&self, account: &AccountName, nodes: &[NodeId]) {
+        *self.login.lock() = Some((account.clone(), nodes.to_vec()));
     }
 
     /// Its account and the nodes that it sees, once it has logged in.
-    pub(crate) fn login(&self) -> Option<(String, Vec<NodeId>)> {
+    pub(crate) fn login(&self) -> Option<(AccountName, Vec<NodeId>)> {
         self.login.lock().clone()
     }
 

@@ -10,6 +10,7 @@ use std::net::{IpAddr, Ipv6Addr};
 use std::time::{Duration, Instant};
 
 use dashmap::DashMap;
+use smallvec::SmallVec;
 
 /// How many failures are let through, and for how long they count.
 #[derive(Debug, Clone, Copy)]
@@ -106,7 +107,9 @@ impl AuthThrottle {
 
     /// A keyed hash, so that names of any length take the same room and nobody can choose two that collide.
     fn account_key(&self, account: &[u8], source: Source) -> (u64, Source) {
-        (self.hasher.hash_one(account.to_ascii_lowercase()), source)
+        let mut folded: SmallVec<[u8; 64]> = account.into();
+        folded.make_ascii_lowercase();
+        (self.hasher.hash_one(&*folded), source)
     }
 
     fn share(&self, allowed: u32) -> Duration {

@@ -10,7 +10,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use socket2::{SockRef, TcpKeepalive};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::{client, server};
 
@@ -75,6 +75,17 @@ impl Transport {
     #[cfg(test)]
     pub(crate) fn peer_addr(&self) -> io::Result<SocketAddr> {
         self.socket().peer_addr()
+    }
+
+    /// Tells the other side that nothing follows, where closing would not: with the goodbye of TLS, or when there is something unread, for
+    /// then the system breaks the connection off instead.
+    pub(crate) async fn say_end(&mut self) -> io::Result<()> {
+        if let Self::Plain(stream) = self
+            && !matches!(stream.try_read(&mut [0]), Ok(1..))
+        {
+            return Ok(());
+        }
+        self.shutdown().await
     }
 
     /// The address of this side; a system call.

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use ami_access::Accounts;
+use ami_access::{AccountName, Accounts};
 use ami_mux::{Directory, Surroundings};
 use ami_telemetry::Meters;
 use arc_swap::ArcSwap;
@@ -58,12 +58,16 @@ impl Surroundings for World {
         self.throttle.succeeded(peer, account);
     }
 
-    fn claim_login(&self, account: &str, alone: bool) -> bool {
+    fn claim_login(&self, account: &AccountName, alone: bool) -> bool {
         self.registry.claim_login(account, alone)
     }
 
-    fn is_logged_in(&self, account: &str) -> bool {
+    fn is_logged_in(&self, account: &AccountName) -> bool {
         self.registry.is_logged_in(account)
+    }
+
+    fn heeds_security(&self) -> bool {
+        self.security.is_heeded()
     }
 
     fn is_within_account_rate(&self, account: &str, per_second: u32, now: Instant) -> bool {

@@ -3,6 +3,7 @@
 //! [`Meters`] belongs to the process and is cheap to clone; [`ListenerMeters`] to a listener, [`NodeMeters`] to the task of a
 //! node. Make them after the recorder is installed: a handle made before counts into nothing.
 
+mod by_label;
 mod listener;
 mod node;
 mod outcome;
@@ -10,6 +11,8 @@ mod outcome;
 use std::sync::Arc;
 
 use metrics::{Counter, Gauge};
+
+use by_label::CountersByLabel;
 
 use crate::close_reason::CloseReason;
 use crate::names;
@@ -27,6 +30,8 @@ pub struct Meters {
 struct Handles {
     unauthenticated: Gauge,
     closes: Vec<Counter>,
+    logins: CountersByLabel,
+    local: CountersByLabel,
     login_failures: Vec<Counter>,
     refusals: Vec<Counter>,
     dropped: Vec<Counter>,
@@ -55,6 +60,8 @@ impl Meters {
                 .iter()
                 .map(|r| reason(&names::CLOSES, r.as_label()))
                 .collect(),
+            logins: CountersByLabel::new(&names::LOGINS, "account"),
+            local: CountersByLabel::new(&names::ACTIONS_LOCAL, "action"),
             login_failures: LoginFailure::ALL
                 .iter()
                 .map(|r| reason(&names::LOGIN_FAILURES, r.as_label()))
@@ -100,7 +107,7 @@ impl Meters {
 
     /// A login succeeded. `account` is the name in manager.conf, never what the client typed, so that the label stays bounded.
     pub fn login(&self, account: &str) {
-        names::LOGINS.counter(&[("account", account)]).increment(1);
+        self.handles.logins.count(account);
     }
 
     /// A login failed.
@@ -121,9 +128,7 @@ impl Meters {
 
     /// amiplex answered an action itself. `action` is a name of the action table, or [`OTHER_ACTION`].
     pub fn action_local(&self, action: &'static str) {
-        names::ACTIONS_LOCAL
-            .counter(&[("action", action)])
-            .increment(1);
+        self.handles.local.count(action);
     }
 
     /// Events of a client's queue that will not be delivered.

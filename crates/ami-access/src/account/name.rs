@@ -2,22 +2,27 @@
 
 use std::fmt;
 use std::hash::{Hash, Hasher};
+use std::sync::Arc;
 
-/// An account's name.
+use hashbrown::Equivalent;
+
+/// An account's name. Cloning shares it.
 #[derive(Clone)]
-pub struct AccountName(String);
+pub struct AccountName(Arc<str>);
 
 impl AccountName {
     /// Longest name that Asterisk keeps, in bytes.
     pub const BYTES_MAX: usize = 79;
 
-    pub(crate) fn new(name: &str) -> Self {
-        Self(name.to_owned())
-    }
-
     /// The name as written in the file.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+}
+
+impl From<&str> for AccountName {
+    fn from(name: &str) -> Self {
+        Self(name.into())
     }
 }
 
@@ -31,10 +36,25 @@ impl Eq for AccountName {}
 
 impl Hash for AccountName {
     fn hash<H: Hasher>(&self, state: &mut H) {
+        Typed(&self.0).hash(state);
+    }
+}
+
+/// A name as somebody typed it, to find an account by.
+pub(super) struct Typed<'a>(pub(super) &'a str);
+
+impl Hash for Typed<'_> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
         for byte in self.0.bytes() {
             state.write_u8(byte.to_ascii_lowercase());
         }
         state.write_u8(0xFF);
+    }
+}
+
+impl Equivalent<AccountName> for Typed<'_> {
+    fn equivalent(&self, name: &AccountName) -> bool {
+        self.0.eq_ignore_ascii_case(&name.0)
     }
 }
 

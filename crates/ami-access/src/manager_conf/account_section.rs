@@ -58,7 +58,7 @@ impl<'a> AccountsBuilder<'a> {
             );
             return;
         }
-        let name = AccountName::new(&section.name);
+        let name = AccountName::from(&*section.name);
         let index = if let Some(&index) = self.by_name.get(&name) {
             self.restart(index, &section.at, report);
             index

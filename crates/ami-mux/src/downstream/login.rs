@@ -22,6 +22,7 @@ use super::session::{Phase, Session};
 use super::surroundings::Surroundings;
 use crate::directory::Directory;
 use crate::ids::NodeId;
+use crate::security::SecurityEvent;
 use crate::view::View;
 
 /// How long Asterisk makes a failed login wait.
@@ -219,7 +220,7 @@ impl Session {
         let directory = surroundings.directory();
         let principal = principal.seeing(view.seen(&directory));
         let account = principal.account();
-        if !surroundings.claim_login(account.name.as_str(), !account.allow_multiple_login) {
+        if !surroundings.claim_login(&account.name, !account.allow_multiple_login) {
             self.report_session_limit(action, surroundings);
             self.refuse(
                 error(id.as_ref(), "Login Already In Use"),
@@ -245,10 +246,10 @@ impl Session {
             strip: if several {
                 Arc::clone(&self.settings.select)
             } else {
-                Arc::from([])
+                Arc::default()
             },
             variables: account.variable_headers().collect(),
-            no_variables: Arc::from([]),
+            no_variables: Arc::default(),
             own_filters: None,
             told_booted: SmallVec::new(),
             rate: self.settings.rates.of_session(account),
@@ -263,10 +264,14 @@ impl Session {
             principal,
         };
         self.challenge = None;
-        let (nodes, interest) = (login.view.nodes().to_vec(), login.interest.clone());
+        let nodes: SmallVec<[NodeId; 4]> = login.view.nodes().into();
+        let interest = login.interest.clone();
+        // It is told of its own login, too.
+        let heeded =
+            surroundings.heeds_security() || SecurityEvent::visible_to(interest.somewhere());
         self.phase = Phase::Open(Box::new(login));
         self.effects.push_back(SessionEffect::LoggedIn {
-            nodes: nodes.clone(),
+            nodes: nodes.to_vec(),
             interest,
         });
         // Behind the other, so that the client hears it when its nodes have heard what it wants.
@@ -274,7 +279,9 @@ impl Session {
         for node in nodes {
             self.tell_booted(node, surroundings, now);
         }
-        self.report_login();
+        if heeded {
+            self.report_login();
+        }
     }
 
     /// Counted from the Login, so that the time does not tell whether there was a hash to be checked.
@@ -302,7 +309,7 @@ fn is_taken(action: &Action, surroundings: &impl Surroundings) -> bool {
     let username = action.header("Username").unwrap_or_default();
     let accounts = surroundings.accounts();
     accounts.find(username).is_some_and(|account| {
-        !account.allow_multiple_login && surroundings.is_logged_in(account.name.as_str())
+        !account.allow_multiple_login && surroundings.is_logged_in(&account.name)
     })
 }
 

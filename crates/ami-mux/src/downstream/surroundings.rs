@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use ami_access::Accounts;
+use ami_access::{AccountName, Accounts};
 
 use crate::directory::Directory;
 
@@ -26,10 +26,13 @@ pub trait Surroundings {
     fn login_succeeded(&self, account: &[u8], peer: IpAddr);
 
     /// Counts a session in for the account. With `alone`, refuses when there is one already.
-    fn claim_login(&self, account: &str, alone: bool) -> bool;
+    fn claim_login(&self, account: &AccountName, alone: bool) -> bool;
 
     /// Whether the account has a session.
-    fn is_logged_in(&self, account: &str) -> bool;
+    fn is_logged_in(&self, account: &AccountName) -> bool;
+
+    /// Whether anybody is told of security events, so that one is worth making.
+    fn heeds_security(&self) -> bool;
 
     /// Whether one more action of the account's sessions is within that many in a second; it is counted then.
     fn is_within_account_rate(&self, account: &str, per_second: u32, now: Instant) -> bool;

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use ami_access::Accounts;
+use ami_access::{AccountName, Accounts};
 use ami_mux::{Directory, Surroundings};
 
 /// Accounts and nodes. Only `throttled` is throttled, only `taken` logged in already, only `greedy` over its rate.
@@ -27,11 +27,14 @@ impl Surroundings for World {
     }
     fn login_failed(&self, _: &[u8], _: IpAddr, _: Instant) {}
     fn login_succeeded(&self, _: &[u8], _: IpAddr) {}
-    fn claim_login(&self, _: &str, _: bool) -> bool {
+    fn claim_login(&self, _: &AccountName, _: bool) -> bool {
         true
     }
-    fn is_logged_in(&self, account: &str) -> bool {
-        account == "taken"
+    fn is_logged_in(&self, account: &AccountName) -> bool {
+        account.as_str() == "taken"
+    }
+    fn heeds_security(&self) -> bool {
+        true
     }
     fn is_within_account_rate(&self, account: &str, _: u32, _: Instant) -> bool {
         account != "greedy"

@@ -137,7 +137,7 @@ impl SessionReport {
         let (account, nodes) = facts.login().unzip();
         Self {
             id: facts.id.0,
-            account,
+            account: account.map(|account| account.as_str().to_owned()),
             address: facts.address.to_string(),
             listener: facts.listener.to_string(),
             nodes: nodes

@@ -3,7 +3,7 @@
 use std::io;
 use std::sync::Arc;
 
-use ami_access::{Account, Denied, Refusal};
+use ami_access::{Account, AccountName, Denied, Refusal};
 use ami_mux::{EndReason, LoginFault, RefusalKind, SessionNote, SessionStart};
 use ami_telemetry::{CloseReason, DropReason, LoginFailure, Meters, RefusalReason};
 
@@ -15,7 +15,7 @@ pub(crate) struct Journal {
     start: SessionStart,
     listener: Arc<str>,
     meters: Arc<Meters>,
-    account: Option<String>,
+    account: Option<AccountName>,
     /// Whether the coming and going of the account is for everybody who reads the log (`displayconnects`).
     display: bool,
     /// Bytes that the gauge of all outbound queues counts for this session.
@@ -56,7 +56,7 @@ impl Journal {
                 kind,
             } => {
                 self.meters.action_refused(refusal_reason(kind));
-                let user = self.account.as_deref().unwrap_or_default();
+                let user = self.user();
                 let action = action.name;
                 tracing::debug!(%session, user, action, message, "action refused");
             }
@@ -66,10 +66,15 @@ impl Journal {
         }
     }
 
+    /// The account's name; empty before the login.
+    fn user(&self) -> &str {
+        self.account.as_ref().map_or("", AccountName::as_str)
+    }
+
     pub(crate) fn logged_in(&mut self, account: &Account) {
         let user = account.name.as_str();
         self.meters.login(user);
-        self.account = Some(user.to_owned());
+        self.account = Some(account.name.clone());
         self.display = account.display_connects;
         let (session, peer) = (self.start.id, self.start.peer);
         if self.display {
@@ -112,7 +117,7 @@ impl Journal {
 
     pub(crate) fn closed(&self, reason: CloseReason) {
         self.meters.session_closed(reason);
-        let (session, user) = (self.start.id, self.account.as_deref().unwrap_or_default());
+        let (session, user) = (self.start.id, self.user());
         if matches!(reason, CloseReason::SlowConsumer | CloseReason::EventAge) {
             tracing::warn!(%session, user, reason = reason.as_label(), "closed: the client does not read");
         } else if self.display {

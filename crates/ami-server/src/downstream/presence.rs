@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use ami_access::Account;
+use ami_access::{Account, AccountName};
 use ami_mux::{Mail, NodeId, SessionId};
 use ami_telemetry::CloseReason;
 use smallvec::SmallVec;
@@ -22,7 +22,7 @@ pub(super) struct Presence {
     facts: Arc<SessionFacts>,
     inbox: Arc<Inbox>,
     place: Option<UnauthenticatedPlace>,
-    account: Option<String>,
+    account: Option<AccountName>,
     nodes: Vec<NodeId>,
     /// Those of them that have been given an action of this session: the others know nothing of it.
     asked: SmallVec<[NodeId; 2]>,
@@ -57,11 +57,11 @@ impl Presence {
     /// It has: its machine has claimed the login, and from now on it hears its nodes.
     pub(super) fn logged_in(&mut self, account: &Arc<Account>, peer: IpAddr, nodes: Vec<NodeId>) {
         self.place = None;
-        self.account = Some(account.name.as_str().to_owned());
+        self.account = Some(account.name.clone());
         let now = || self.world.accounts.load_full();
         let registry = &self.world.registry;
         registry.logged_in(self.session, Arc::clone(account), peer, now);
-        self.facts.logged_in(account.name.as_str(), &nodes);
+        self.facts.logged_in(&account.name, &nodes);
         for node in &nodes {
             if let Some(handle) = self.world.cluster.node(*node) {
                 handle.hub.subscribe(self.session, Arc::clone(&self.inbox));

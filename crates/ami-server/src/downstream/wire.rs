@@ -8,7 +8,6 @@ use std::future::poll_fn;
 use std::time::Duration;
 
 use ami_mux::{JointView, Mail, Outlook};
-use tokio::io::AsyncWriteExt;
 use tokio::time::Instant;
 
 use super::outbound::{Outbound, Written};
@@ -65,7 +64,7 @@ impl Wire {
                 return;
             }
         }
-        if let Err(error) = transport.shutdown().await {
+        if let Err(error) = transport.say_end().await {
             tracing::trace!(%error, "the peer had closed already");
         }
     }

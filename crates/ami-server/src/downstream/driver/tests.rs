@@ -258,7 +258,7 @@ async fn a_login_whose_logoff_came_with_it_frees_its_account() {
     bench.says(&format!("{LOGIN}Action: Logoff\r\n\r\n")).await;
     bench.hears("Thanks for all the fish.\r\n\r\n").await;
     bench.task.await.expect("ends");
-    assert!(!bench.world.registry.is_logged_in("one"));
+    assert!(!bench.world.registry.is_logged_in(&"one".into()));
     assert_eq!(bench.world.registry.len(), 0);
 }
 
@@ -297,7 +297,7 @@ async fn a_hashed_secret_is_checked_and_what_came_behind_it_is_answered() {
     let heard = bench.hears("Thanks for all the fish.\r\n\r\n").await;
     assert!(heard.contains("Authentication accepted"), "{heard}");
     bench.task.await.expect("ends");
-    assert!(!bench.world.registry.is_logged_in("hashed"));
+    assert!(!bench.world.registry.is_logged_in(&"hashed".into()));
 }
 
 #[tokio::test]
@@ -402,13 +402,13 @@ async fn the_time_for_the_login_runs_since_the_connection_was_accepted() {
 async fn a_task_that_ends_by_a_bug_leaves_nothing_behind() {
     let mut bench = bench().await;
     bench.says(LOGIN).await;
-    while !bench.world.registry.is_logged_in("one") {
+    while !bench.world.registry.is_logged_in(&"one".into()) {
         yield_now().await;
     }
     bench.task.abort();
     assert!((&mut bench.task).await.expect_err("aborted").is_cancelled());
     assert!(
-        !bench.world.registry.is_logged_in("one"),
+        !bench.world.registry.is_logged_in(&"one".into()),
         "the account can log in again"
     );
     assert_eq!(bench.world.registry.len(), 0);
