@@ -4,13 +4,14 @@
 //! format it into a small buffer and lose their line end beyond it (I13).
 
 use std::fmt;
-use std::fmt::Write as _;
 
 use arrayvec::ArrayString;
 use bytes::Bytes;
 
 /// What every wire id of this generation of the format begins with.
 const PREFIX: &str = "amx1-";
+/// The digits of the nonce, zeros in front included.
+const NONCE_DIGITS: u32 = 8;
 
 /// The ActionID that a client sent: not empty, without CR, LF or NUL.
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -66,25 +67,41 @@ pub struct WireIdParts {
 impl WireActionId {
     /// The id of a slot's use.
     pub fn new(nonce: u32, slot: u32, generation: u32) -> Self {
-        let mut id = ArrayString::new();
-        // At most 5 + 8 + 1 + 8 + 1 + 8 = 31 bytes, so this cannot fail.
-        write!(id, "{PREFIX}{nonce:08x}-{slot:x}-{generation:x}").unwrap_or_default();
-        Self(id)
+        let mut id = Self(ArrayString::new());
+        id.put(PREFIX);
+        id.put_hex(nonce, NONCE_DIGITS);
+        id.put("-");
+        id.put_hex(slot, 1);
+        id.put("-");
+        id.put_hex(generation, 1);
+        id
+    }
+
+    fn put(&mut self, text: &str) {
+        // At most 5 + 8 + 1 + 8 + 1 + 8 = 31 bytes are put in all, so this cannot fail.
+        self.0.try_push_str(text).unwrap_or_default();
+    }
+
+    /// By hand: each action has its id written and read, and formatting showed in its profile.
+    fn put_hex(&mut self, number: u32, digits_min: u32) {
+        let digits = digits_min.max((u32::BITS - number.leading_zeros()).div_ceil(4));
+        for place in (0..digits).rev() {
+            let digit = char::from_digit(number >> (4 * place) & 0xf, 16);
+            self.0.try_push(digit.unwrap_or('0')).unwrap_or_default();
+        }
     }
 
     /// Reads an id; `None` unless it is byte for byte what [`WireActionId::new`] makes of those parts.
     pub fn parse(bytes: &[u8]) -> Option<WireIdParts> {
-        let text = std::str::from_utf8(bytes).ok()?.strip_prefix(PREFIX)?;
-        let mut numbers = text
-            .split('-')
-            .map(|part| u32::from_str_radix(part, 16).ok());
-        let parts = WireIdParts {
-            nonce: numbers.next()??,
-            slot: numbers.next()??,
-            generation: numbers.next()??,
+        let mut parts = bytes
+            .strip_prefix(PREFIX.as_bytes())?
+            .split(|byte| *byte == b'-');
+        let numbers = WireIdParts {
+            nonce: number_of(parts.next()?, NONCE_DIGITS)?,
+            slot: number_of(parts.next()?, 1)?,
+            generation: number_of(parts.next()?, 1)?,
         };
-        let same = Self::new(parts.nonce, parts.slot, parts.generation);
-        (same.as_bytes() == bytes).then_some(parts)
+        parts.next().is_none().then_some(numbers)
     }
 
     /// The id as text.
@@ -96,6 +113,23 @@ impl WireActionId {
     pub fn as_bytes(&self) -> &[u8] {
         self.0.as_bytes()
     }
+}
+
+/// The number that is written so, with no more zeros in front than make `digits_min` digits.
+fn number_of(text: &[u8], digits_min: u32) -> Option<u32> {
+    let digits = u32::try_from(text.len()).ok()?;
+    let has_zeros = digits > digits_min && text.first() == Some(&b'0');
+    if has_zeros || digits < digits_min || digits > u32::BITS / 4 {
+        return None;
+    }
+    text.iter().try_fold(0, |number, digit| {
+        let value = match digit {
+            b'0'..=b'9' => digit - b'0',
+            b'a'..=b'f' => digit - b'a' + 10,
+            _ => return None,
+        };
+        Some(number << 4 | u32::from(value))
+    })
 }
 
 impl fmt::Display for WireActionId {
@@ -144,6 +178,9 @@ mod tests {
         assert!(WireActionId::parse(b"amx1-0000000a-1-0").is_some());
         for odd in [
             &b"amx1-0000000A-1-0"[..],
+            b"amx1-00000000a-1-0",
+            b"amx1-0000000a-100000000-0",
+            b"amx1-0000000a--0",
             b"amx1-a-1-0",
             b"amx1-0000000a-01-0",
             b"amx1-0000000a-+1-0",

@@ -5,7 +5,6 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -59,8 +58,7 @@ pub(crate) fn bind(address: SocketAddr) -> io::Result<TcpListener> {
 
 /// Accepts until amiplex drains.
 pub(crate) async fn run(listener: Listener, world: Arc<World>, supervisor: Supervisor) {
-    // Made once: to be told, it enters a list that all tasks share.
-    let mut draining = pin!(supervisor.draining());
+    let mut draining = supervisor.signal(supervisor.draining());
     loop {
         let accepted = tokio::select! {
             biased;

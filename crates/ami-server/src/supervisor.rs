@@ -4,14 +4,35 @@
 
 use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::Poll;
+use std::task::{Context, Poll};
 
 use ami_telemetry::Meters;
 use tokio_util::sync::{CancellationToken, WaitForCancellationFuture};
 use tokio_util::task::TaskTracker;
+
+/// One of the supervisor's signals, for a task with many turns: asked once, so that it knows whom to wake, and again only when something
+/// ends. Every other look would take a lock that all tasks share.
+#[derive(Debug)]
+pub(crate) struct Signal<'s> {
+    supervisor: &'s Supervisor,
+    given: Pin<Box<WaitForCancellationFuture<'s>>>,
+    asked: bool,
+}
+
+impl Future for Signal<'_> {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        if self.asked && !self.supervisor.is_ending() {
+            return Poll::Pending;
+        }
+        self.asked = true;
+        self.given.as_mut().poll(cx)
+    }
+}
 
 /// A part of a task ended by a bug.
 #[derive(Clone, Copy, Debug)]
@@ -131,6 +152,7 @@ impl Supervisor {
 
     /// No answer of a node is awaited any more.
     pub(crate) fn abandon(&self) {
+        self.ending.store(true, Ordering::Release);
         self.abandoning.cancel();
     }
 
@@ -155,7 +177,16 @@ impl Supervisor {
         self.stopping.cancelled()
     }
 
-    /// False as long as neither [`Supervisor::drain`] nor [`Supervisor::stop`] has woken anybody: for a task that has asked both futures
+    /// The given one of its futures, for a task that would ask it again and again.
+    pub(crate) fn signal<'s>(&'s self, given: WaitForCancellationFuture<'s>) -> Signal<'s> {
+        Signal {
+            supervisor: self,
+            given: Box::pin(given),
+            asked: false,
+        }
+    }
+
+    /// False as long as none of [`Supervisor::drain`], [`Supervisor::abandon`] and [`Supervisor::stop`] has woken anybody: for a task that has asked both futures
     /// once, and whose every later look would take a lock that all tasks share.
     pub(crate) fn is_ending(&self) -> bool {
         self.ending.load(Ordering::Acquire)

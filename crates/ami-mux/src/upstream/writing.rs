@@ -83,7 +83,9 @@ impl<R: Clone> Node<R> {
             clients,
             own_items: OwnItems::of(&submission.action, now),
             table_name: submission.action.spec().map(|spec| spec.name),
-            action_name: name.map(ToString::to_string).unwrap_or_default().into(),
+            action_name: name
+                .map(|name| name.as_str_lossy().into())
+                .unwrap_or_default(),
             reloads_queues: reloads_queues(&submission),
             recording,
             may_write,

@@ -140,9 +140,8 @@ impl NodeDriver {
         let mut abandoned = false;
         self.hearing.clear();
         self.tell_what_is_wanted();
-        // Made once: to be told, each enters a list that all tasks share.
-        let mut stopping = pin!(supervisor.stopping());
-        let mut abandoning = pin!(supervisor.abandoning());
+        let mut stopping = supervisor.signal(supervisor.stopping());
+        let mut abandoning = supervisor.signal(supervisor.abandoning());
         // Armed for the earliest moment that was ever needed, and moved only when it is too late or past.
         let mut timer = pin!(sleep_until(far_future()));
         loop {

@@ -6,6 +6,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use foldhash::fast::RandomState;
 use metrics::{Counter, Gauge, Histogram};
 
 use super::gauge_value;
@@ -40,7 +41,7 @@ impl LaneKind {
 /// The metrics of one node.
 pub struct NodeMeters {
     node: String,
-    actions: HashMap<(&'static str, ActionOutcome), Counter>,
+    actions: HashMap<(&'static str, ActionOutcome), Counter, RandomState>,
     action_seconds: Histogram,
     actions_shared: Counter,
     actions_from_cache: Counter,
@@ -77,7 +78,7 @@ impl NodeMeters {
         };
         let meters = Self {
             node: node.to_owned(),
-            actions: HashMap::new(),
+            actions: HashMap::default(),
             action_seconds: names::ACTION_SECONDS.histogram(&labels),
             actions_shared: names::ACTIONS_SHARED.counter(&labels),
             actions_from_cache: names::ACTIONS_FROM_CACHE.counter(&labels),
