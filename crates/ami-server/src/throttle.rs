@@ -10,6 +10,7 @@ use std::net::{IpAddr, Ipv6Addr};
 use std::time::{Duration, Instant};
 
 use dashmap::DashMap;
+use foldhash::fast::RandomState as CheaperState;
 use smallvec::SmallVec;
 
 /// How many failures are let through, and for how long they count.
@@ -41,8 +42,8 @@ impl Default for ThrottleLimits {
 #[derive(Debug)]
 pub(crate) struct AuthThrottle {
     limits: ThrottleLimits,
-    addresses: DashMap<Source, Spent>,
-    accounts: DashMap<(u64, Source), Spent>,
+    addresses: DashMap<Source, Spent, CheaperState>,
+    accounts: DashMap<(u64, Source), Spent, CheaperState>,
     hasher: RandomState,
 }
 
@@ -67,8 +68,8 @@ impl AuthThrottle {
     pub(crate) fn new(limits: ThrottleLimits) -> Self {
         Self {
             limits,
-            addresses: DashMap::new(),
-            accounts: DashMap::new(),
+            addresses: DashMap::default(),
+            accounts: DashMap::default(),
             hasher: RandomState::new(),
         }
     }
@@ -123,7 +124,7 @@ impl AuthThrottle {
 
     fn spend<K: std::hash::Hash + Eq>(
         &self,
-        entries: &DashMap<K, Spent>,
+        entries: &DashMap<K, Spent, CheaperState>,
         key: K,
         allowed: u32,
         now: Instant,
@@ -140,7 +141,11 @@ impl AuthThrottle {
     }
 
     /// Forgets what has decayed, then what weighs least, until a quarter is free: so it runs once per many failures.
-    fn make_room<K: std::hash::Hash + Eq>(&self, entries: &DashMap<K, Spent>, now: Instant) {
+    fn make_room<K: std::hash::Hash + Eq>(
+        &self,
+        entries: &DashMap<K, Spent, CheaperState>,
+        now: Instant,
+    ) {
         const STEPS: u32 = 8;
         let wanted = self.limits.entries_max / 4 * 3;
         for step in 0..=STEPS {
