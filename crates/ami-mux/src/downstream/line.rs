@@ -60,7 +60,7 @@ pub(super) struct Start {
     pub(super) cost: Cost,
     /// What is answered here stands before it and may change what its session reads.
     pub(super) behind_local: bool,
-    pub(super) action: Authorized<Action>,
+    pub(super) action: Box<Authorized<Action>>,
 }
 
 /// The unfinished actions.
@@ -204,7 +204,7 @@ impl WorkLine {
                         node: *node,
                         cost: *cost,
                         behind_local: local_ahead,
-                        action: *action,
+                        action,
                     });
                     true
                 }

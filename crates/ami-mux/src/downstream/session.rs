@@ -351,7 +351,7 @@ impl Session {
                 reply_to: (),
                 session: self.start.id,
                 seq: start.seq,
-                action: start.action,
+                action: *start.action,
                 cost: start.cost,
                 label: label.clone(),
                 command_output,

@@ -146,21 +146,9 @@ impl Outbound {
     ) -> Poll<io::Result<Written>> {
         let mut written = Written::default();
         while !self.slices.is_empty() {
-            let slices: SmallVec<[IoSlice<'_>; SLICES_PER_WRITE]> = self
-                .slices
-                .iter()
-                .take(SLICES_PER_WRITE)
-                .map(|slice| IoSlice::new(&slice.bytes))
-                .collect();
-            // One slice is cheaper by itself.
-            let polled = match &*slices {
-                [only] => Pin::new(&mut *socket).poll_write(cx, only),
-                many => Pin::new(&mut *socket).poll_write_vectored(cx, many),
-            };
-            match polled {
+            match self.poll_write_front(socket, cx) {
                 Poll::Ready(Ok(0)) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
                 Poll::Ready(Ok(count)) => {
-                    drop(slices);
                     self.unflushed = true;
                     written.bytes += count;
                     written.events += self.advance(count);
@@ -179,6 +167,24 @@ impl Outbound {
             Poll::Pending if written.bytes > 0 => Poll::Ready(Ok(written)),
             Poll::Pending => Poll::Pending,
         }
+    }
+
+    /// Hands the front of the queue to the socket.
+    fn poll_write_front(
+        &self,
+        socket: &mut Transport,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<usize>> {
+        // Mostly there is one slice, which is cheaper by itself.
+        if self.slices.len() == 1
+            && let Some(only) = self.slices.front()
+        {
+            return Pin::new(socket).poll_write(cx, &only.bytes);
+        }
+        let mut slices: SmallVec<[IoSlice<'_>; SLICES_PER_WRITE]> = SmallVec::new();
+        let front = self.slices.iter().take(SLICES_PER_WRITE);
+        slices.extend(front.map(|slice| IoSlice::new(&slice.bytes)));
+        Pin::new(socket).poll_write_vectored(cx, &slices)
     }
 
     fn advance(&mut self, mut count: usize) -> u64 {

@@ -431,11 +431,10 @@ impl LaneSocket {
             ready!(transport.as_mut().poll_flush(cx))?;
             return transport.poll_write(cx, &next_record(queue.iter()));
         }
-        let slices: SmallVec<[IoSlice<'_>; SLICES_PER_WRITE]> = queue
-            .iter()
-            .take(SLICES_PER_WRITE)
-            .map(|bytes: &Bytes| IoSlice::new(bytes))
-            .collect();
+        // Filled where it lies: collected, a kilobyte would be moved.
+        let mut slices: SmallVec<[IoSlice<'_>; SLICES_PER_WRITE]> = SmallVec::new();
+        let front = queue.iter().take(SLICES_PER_WRITE);
+        slices.extend(front.map(|bytes: &Bytes| IoSlice::new(bytes)));
         transport.poll_write_vectored(cx, &slices)
     }
 
