@@ -92,6 +92,30 @@ async fn a_client_that_leaves_without_the_goodbye_of_tls_has_ended_its_stream() 
     assert_eq!(got, b"Action: Logoff\r\n\r\n");
 }
 
+/// The client reads what was said last, and then the end: a broken connection could take the one with it and hides the other.
+#[tokio::test]
+async fn an_end_is_told_also_where_something_is_unread() {
+    for unread in [&b""[..], b"Action: Ping\r\n\r\n"] {
+        let (mut client, ours) = tcp_pair().await;
+        client.write_all(unread).await.expect("written");
+        if !unread.is_empty() {
+            ours.readable().await.expect("open");
+        }
+        let mut ours = Transport::plain(ours);
+        ours.write_all(b"Response: Goodbye\r\n\r\n")
+            .await
+            .expect("written");
+        ours.say_end().await.expect("told");
+        drop(ours);
+        let mut heard = Vec::new();
+        client
+            .read_to_end(&mut heard)
+            .await
+            .expect("an end, no break");
+        assert_eq!(heard, b"Response: Goodbye\r\n\r\n");
+    }
+}
+
 fn assert_is_tuned(stream: &TcpStream) {
     let socket = SockRef::from(stream);
     assert!(stream.nodelay().expect("known"));
