@@ -109,7 +109,7 @@ impl Setup {
         }
         match named_nodes(message) {
             Some(names) if names.contains(&b',') || names == b"*" => true,
-            Some(name) => name.trim_ascii() == node_name(node).as_bytes(),
+            Some(name) => name == node_name(node).as_bytes(),
             None => true,
         }
     }
@@ -164,12 +164,13 @@ enum Destiny {
     Goes,
 }
 
-/// What the header that chooses nodes says.
+/// What the header that chooses nodes says, without blanks around it.
 fn named_nodes(message: &Message) -> Option<&[u8]> {
     let headers = ["Node", "Server"].into_iter();
     headers
         .filter_map(|name| message.header(name))
         .find(|value| !value.is_empty())
+        .map(<[u8]>::trim_ascii)
 }
 
 /// Runs one input; panics when what must hold does not.
