@@ -5,6 +5,7 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -58,7 +59,8 @@ pub(crate) fn bind(address: SocketAddr) -> io::Result<TcpListener> {
 
 /// Accepts until amiplex drains.
 pub(crate) async fn run(listener: Listener, world: Arc<World>, supervisor: Supervisor) {
-    let mut draining = supervisor.signal(supervisor.draining());
+    let draining = pin!(supervisor.draining());
+    let mut draining = supervisor.signal(draining);
     loop {
         let accepted = tokio::select! {
             biased;

@@ -16,13 +16,13 @@ use tokio_util::task::TaskTracker;
 /// One of the supervisor's signals, for a task with many turns: asked once, so that it knows whom to wake, and again only when something
 /// ends. Every other look would take a lock that all tasks share.
 #[derive(Debug)]
-pub(crate) struct Signal<'s> {
+pub(crate) struct Signal<'p, 's> {
     supervisor: &'s Supervisor,
-    given: Pin<Box<WaitForCancellationFuture<'s>>>,
+    given: Pin<&'p mut WaitForCancellationFuture<'s>>,
     asked: bool,
 }
 
-impl Future for Signal<'_> {
+impl Future for Signal<'_, '_> {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
@@ -50,7 +50,7 @@ pub(crate) struct Supervisor {
     draining: CancellationToken,
     abandoning: CancellationToken,
     stopping: CancellationToken,
-    /// Nothing new is to be taken, or everything is to end.
+    /// One of the three has been given.
     ending: Arc<AtomicBool>,
     meters: Arc<Meters>,
 }
@@ -178,17 +178,19 @@ impl Supervisor {
     }
 
     /// The given one of its futures, for a task that would ask it again and again.
-    pub(crate) fn signal<'s>(&'s self, given: WaitForCancellationFuture<'s>) -> Signal<'s> {
+    pub(crate) fn signal<'p, 's>(
+        &'s self,
+        given: Pin<&'p mut WaitForCancellationFuture<'s>>,
+    ) -> Signal<'p, 's> {
         Signal {
             supervisor: self,
-            given: Box::pin(given),
+            given,
             asked: false,
         }
     }
 
-    /// False as long as none of [`Supervisor::drain`], [`Supervisor::abandon`] and [`Supervisor::stop`] has woken anybody: for a task that has asked both futures
-    /// once, and whose every later look would take a lock that all tasks share.
-    pub(crate) fn is_ending(&self) -> bool {
+    /// False as long as none of [`Supervisor::drain`], [`Supervisor::abandon`] and [`Supervisor::stop`] has woken anybody.
+    fn is_ending(&self) -> bool {
         self.ending.load(Ordering::Acquire)
     }
 

@@ -202,11 +202,11 @@ impl Driver {
         wire: Box<Wire>,
         supervisor: &Supervisor,
     ) -> (CloseReason, Box<Wire>) {
+        let (stopping, draining) = (supervisor.stopping(), supervisor.draining());
+        let (stopping, draining) = (pin!(stopping), pin!(draining));
         let mut signals = Signals {
-            supervisor,
-            asked: false,
-            stopping: pin!(supervisor.stopping()),
-            draining: pin!(supervisor.draining()),
+            stopping: supervisor.signal(stopping),
+            draining: supervisor.signal(draining),
             timer: pin!(sleep(QUIET)),
         };
         let mut own = Some(wire);

@@ -140,8 +140,10 @@ impl NodeDriver {
         let mut abandoned = false;
         self.hearing.clear();
         self.tell_what_is_wanted();
-        let mut stopping = supervisor.signal(supervisor.stopping());
-        let mut abandoning = supervisor.signal(supervisor.abandoning());
+        let stopping = pin!(supervisor.stopping());
+        let mut stopping = supervisor.signal(stopping);
+        let abandoning = pin!(supervisor.abandoning());
+        let mut abandoning = supervisor.signal(abandoning);
         // Armed for the earliest moment that was ever needed, and moved only when it is too late or past.
         let mut timer = pin!(sleep_until(far_future()));
         loop {

@@ -14,20 +14,16 @@ use ami_telemetry::CloseReason;
 use tokio::io::{AsyncRead, ReadBuf};
 use tokio::task::coop;
 use tokio::time::{Instant, Sleep};
-use tokio_util::sync::WaitForCancellationFuture;
 
 use super::super::wire::Wire;
 use super::{Drain, Driver, LAST_LOOK, MAIL_PER_TURN, READ_BYTES, reserve};
 use crate::inbox::{Drained, Until};
-use crate::supervisor::Supervisor;
+use crate::supervisor::Signal;
 
 /// What ends or hurries the task, and its one timer.
 pub(super) struct Signals<'p, 's> {
-    pub(super) supervisor: &'s Supervisor,
-    /// `stopping` and `draining` know whom to wake.
-    pub(super) asked: bool,
-    pub(super) stopping: Pin<&'p mut WaitForCancellationFuture<'s>>,
-    pub(super) draining: Pin<&'p mut WaitForCancellationFuture<'s>>,
+    pub(super) stopping: Signal<'p, 's>,
+    pub(super) draining: Signal<'p, 's>,
     /// Armed for the earliest moment that was ever needed, and moved only when it is too late or past.
     pub(super) timer: Pin<&'p mut Sleep>,
 }
@@ -41,14 +37,11 @@ impl Driver {
         signals: &mut Signals<'_, '_>,
     ) -> Poll<CloseReason> {
         self.carry_out(wire);
-        if !signals.asked || signals.supervisor.is_ending() {
-            signals.asked = true;
-            if self.closing.is_none() && signals.stopping.as_mut().poll(cx).is_ready() {
-                return Poll::Ready(CloseReason::Drain);
-            }
-            if matches!(self.drain, Drain::No) && signals.draining.as_mut().poll(cx).is_ready() {
-                self.await_turn_to_end();
-            }
+        if self.closing.is_none() && Pin::new(&mut signals.stopping).poll(cx).is_ready() {
+            return Poll::Ready(CloseReason::Drain);
+        }
+        if matches!(self.drain, Drain::No) && Pin::new(&mut signals.draining).poll(cx).is_ready() {
+            self.await_turn_to_end();
         }
         loop {
             self.carry_out(wire);
